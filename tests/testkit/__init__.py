@@ -1,0 +1,1 @@
+"""Tests of the testkit: a tool that lies proves nothing."""
