@@ -1,0 +1,251 @@
+"""Floor 2: what a domain is.
+
+A domain is the rules of one kind of room: plain functions over a state, gathered in a `Domain`.
+`decide` reads and answers with events or a refusal; `evolve` applies an event and cannot fail;
+everything else reads. None of them knows a clock, a socket or another domain.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Protocol
+
+from msgspec import Meta, Struct
+
+from engine.kernel.actor import Actor
+from engine.kernel.ids import CommandId
+from engine.kernel.market import Market
+from engine.kernel.outcome import Code, Rejected
+from engine.kernel.posting import Posting
+from engine.kernel.time import Millis
+
+Reason = Annotated[str, Meta(max_length=500, description="why, in the actor's words")]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Command(
+    Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, tag_field="type"
+):
+    """A request from outside. Its tag is its `type` on the wire; its fields are the wire's.
+
+    Subclasses name who may send them (`ROLES`: the permission matrix) and the room that
+    decides them (`room`).
+    """
+
+    ROLES: ClassVar[frozenset[str]] = frozenset()
+
+    id: CommandId
+
+    def room(self, actor: Actor) -> str:
+        """The name of the room that decides this command."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class Message(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
+    """A request from inside: from another room, or from the house. Never on the wire."""
+
+
+class Wake(Message, frozen=True, tag="house.wake"):
+    """The time that the room's `due` asked for has come. `decide` looks what is due."""
+
+
+class Outage(Message, frozen=True, tag="house.outage"):
+    """The house did not answer from `since` to now (ms). Sent once to each room with a timer,
+    before any timer fires, when the house is up again (auction 6)."""
+
+    since: Millis
+
+
+class Presence(Message, frozen=True, tag="house.presence"):
+    """A user's last session has gone, or the first has come. Sent to each room that holds the
+    claim `presence_key(user, room)` (auction X10)."""
+
+    user: str
+    online: bool
+
+
+def presence_key(user: str, room: str) -> str:
+    """The claim by which a room asks to be told of a user's presence."""
+    return f"presence:{user}:{room}"
+
+
+def user_of_presence(key: str) -> str | None:
+    """The user whom a presence claim is about; None for any other claim."""
+    return key.split(":", 2)[1] if key.startswith("presence:") else None
+
+
+class Event(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event"):
+    """A fact. Tag, field names and types are a storage format: fields may be added with a
+    default, and nothing may be renamed, retyped or removed, for logs are kept for ever."""
+
+    postings: tuple[Posting, ...] = ()
+    """The money that moves with it, applied in the same step (accounts 5)."""
+    claims: tuple[str, ...] = ()
+    """Keys that this room holds from now on, and no other room of the shard may."""
+    frees: tuple[str, ...] = ()
+    """Keys that this room gives up."""
+
+
+INTERNAL_FIELDS = frozenset({"postings", "claims", "frees"})
+
+
+class Wallet(Struct, frozen=True):
+    """A user's money in one currency, minor units: available = balance - held (accounts 2)."""
+
+    currency: str
+    balance: int
+    held: int
+    available: int
+
+
+class LedgerReader(Protocol):
+    """What rules may ask of the ledger. It only reads."""
+
+    def balance(self, account: str, currency: str) -> int:
+        """Credits less debits of an account, minor units."""
+
+    def available(self, user: str, currency: str) -> int:
+        """What of a wallet is not held, minor units."""
+
+    def held_for(self, user: str, currency: str, reference: str) -> int:
+        """The hold of this user for this reference, 0 if there is none, minor units."""
+
+    def holds_of(self, user: str, currency: str) -> Mapping[str, int]:
+        """Every active hold of the user: reference -> minor units."""
+
+    def has_locked_deposit(self, user: str, currency: str) -> bool:
+        """Whether a deposit of the user is locked in some auction."""
+
+    def wallets(self, user: str) -> list[Wallet]:
+        """The user's wallets, by currency."""
+
+    def statement(self, user: str, currency: str) -> Sequence[Struct]:
+        """The latest entries of a user's wallet and holds, oldest first."""
+
+    def accounts(self, currency: str) -> Mapping[str, int]:
+        """Every account's balance, minor units."""
+
+
+class Context(Protocol):
+    """What a rule may know beside its own state. Valid only during the call it is given to."""
+
+    now: Millis
+    """Engine time of this step, ms since 1970; never goes back."""
+    actor: Actor
+    """Who asks (`decide`), who caused it (`react`) or who looks (`view`, `audience`)."""
+    room: str
+    """The name of the room itself."""
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """Balances and holds as they stand now."""
+
+    def market(self, currency: str) -> Market:
+        """The configuration of a currency's market."""
+
+    def peek(self, room: str) -> Any:
+        """The state of another room of this shard, or None. To be read, never changed."""
+
+    def claimed_by(self, key: str) -> str | None:
+        """The room that holds a claim on `key`, or None."""
+
+
+class Send(Struct, frozen=True):
+    """A message for another room of the shard, decided in the same step.
+
+    A refusal of it is a dead letter, which operators see; it never undoes what caused it."""
+
+    room: str
+    message: Message
+
+
+class Notify(Struct, frozen=True):
+    """A private notice: the event is written to the room `user:{user}`."""
+
+    user: str
+    event: Event
+
+
+Decision = Sequence[Event] | Rejected
+Reaction = Send | Notify
+
+
+def never(_state: Any, _now: Millis) -> Millis | None:
+    """No timer."""
+    return None
+
+
+def no_reaction(_state: Any, _event: Any, _ctx: Context) -> Iterable[Reaction]:
+    """Nothing happens elsewhere."""
+    return ()
+
+
+def no_result(_state: Any, _command: Any, _events: Sequence[Event], _ctx: Context) -> Any:
+    """The reply carries no result."""
+    return None
+
+
+def nothing_to_check(_state: Any) -> None:
+    """No invariant beyond the types."""
+
+
+def fields_of(event: Struct) -> dict[str, Any]:
+    """The event's own fields as the wire's `data`, without postings and claims."""
+    return {
+        name: getattr(event, name)
+        for name in event.__struct_fields__
+        if name not in INTERNAL_FIELDS
+    }
+
+
+class Domain(Struct, frozen=True, kw_only=True):
+    """The rules of one kind of room.
+
+    Which commands and messages exist is read off `decide`'s keys, which events off `evolve`'s,
+    so nothing can be declared and forgotten.
+    """
+
+    name: str
+    """Prefix of its rooms' names; in the log for ever."""
+    initial: Callable[[], Any]
+    """The state of a room nobody has touched: a mutable Struct, without sharing."""
+    decide: Mapping[type[Command] | type[Message], Callable[[Any, Any, Context], Decision]]
+    """By command or message: events (perhaps none) or a refusal. Reads only."""
+    evolve: Mapping[type[Event], Callable[[Any, Any, Millis], None]]
+    """By event: apply it to the state, given the time of its record. Cannot fail, and asks
+    nobody: what it needs stands in the event."""
+    audience: Callable[[Any, Context], str]
+    """The class of viewer that `ctx.actor` is in this room; "" if they may not look at all.
+    All viewers of a class are shown the very same bytes of an event."""
+    show: Callable[[Any, Any, str], Any]
+    """(state, event, class) -> the wire's `data` for that class: a Struct or dict; {} where
+    the class may know only that something happened."""
+    view: Callable[[Any, Context], Any]
+    """The snapshot that `ctx.actor` may see, as a Struct or dict; None: no such room."""
+    result: Callable[[Any, Any, Sequence[Event], Context], Any] = no_result
+    """(state after, command, its events, ctx) -> the reply's `result`, or None. It is stored
+    with the events, and is what a repeated command is answered."""
+    react: Callable[[Any, Any, Context], Iterable[Reaction]] = no_reaction
+    """(state after, event, ctx) -> what this causes in other rooms."""
+    due: Callable[[Any, Millis], Millis | None] = never
+    """(state, now) -> when the room next wants a `Wake`, ms; a deadline that has passed is
+    returned as it stands, a recurring moment that has passed is skipped."""
+    check: Callable[[Any], None] = nothing_to_check
+    """Assert the state's invariants, by number."""
+    notices: tuple[type[Event], ...] = ()
+    """Events that it writes to users' private rooms."""
+    codes: tuple[Code, ...] = ()
+    """The refusals that are its own."""
+    always: bool = False
+    """Whether its rooms can be looked at before anything has happened in them."""
+    summary: str = ""
+    """One sentence for the generated documents."""
+
+    def commands(self) -> Collection[type[Command]]:
+        """What may come from outside."""
+        return [c for c in self.decide if issubclass(c, Command)]
+
+
+def tag_of(struct_type: type[Struct]) -> str:
+    """The fixed name of a command, message or event on the wire and in the log."""
+    tag = struct_type.__struct_config__.tag
+    assert isinstance(tag, str), f"{struct_type.__name__} has no tag"
+    return tag

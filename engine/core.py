@@ -1,0 +1,345 @@
+"""Floor 6: the one place where decide meets evolve.
+
+`Core.step` decides one command and applies everything that it causes in all rooms of the
+shard, at once. It is synchronous and either refuses without a trace or applies the whole.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine.contract import (
+    Command,
+    Domain,
+    Event,
+    Message,
+    Notify,
+    Reaction,
+    user_of_presence,
+)
+from engine.house import DEAD_LETTERS, DeadLetter
+from engine.kernel.actor import THE_HOUSE, Actor
+from engine.kernel.ids import user_room
+from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
+from engine.kernel.market import Market, market_for
+from engine.kernel.outcome import ROOM_NOT_FOUND, UNKNOWN_COMMAND, Rejected
+from engine.kernel.posting import Transfer
+from engine.kernel.record import CHAIN_START, Record, chain_hash
+from engine.kernel.time import Millis
+from engine.ledger.accounts import user_of_wallet
+from engine.ledger.book import Book
+from engine.ledger.events import EntryPosted
+from engine.registry import Registry
+
+encode = msgspec.json.Encoder().encode
+
+
+class Room:
+    """One unit of order: its state, and where its log stands."""
+
+    __slots__ = ("domain", "hash", "name", "seq", "state", "tail")
+
+    def __init__(self, name: str, domain: Domain) -> None:
+        self.name = name
+        self.domain = domain
+        self.state = domain.initial()
+        self.seq = 0
+        self.hash = CHAIN_START
+        self.tail: deque[Record] = deque(maxlen=TAIL_RECORDS)
+
+
+class Applied(Struct, frozen=True, gc=False):
+    """An event that has just been applied, with the room it belongs to."""
+
+    room: Room
+    record: Record
+    event: Event
+
+
+class Outcome(Struct, frozen=True):
+    """What a command did: records in the order of the log, and the reply's result as JSON."""
+
+    room: str
+    seq: int
+    applied: Sequence[Applied]
+    result: bytes
+
+
+class StepContext:
+    """What a rule may know (`contract.Context`). One object, set anew for each call."""
+
+    __slots__ = ("_claims", "_markets", "_rooms", "actor", "ledger", "now", "room")
+
+    def __init__(
+        self,
+        rooms: Mapping[str, Room],
+        claims: Mapping[str, str],
+        markets: dict[str, Market],
+        ledger: Book,
+    ) -> None:
+        self._rooms = rooms
+        self._claims = claims
+        self._markets = markets
+        self.ledger = ledger
+        self.now: Millis = 0
+        self.actor = THE_HOUSE
+        self.room = ""
+
+    def market(self, currency: str) -> Market:
+        return market_for(self._markets, currency)
+
+    def peek(self, room: str) -> Any:
+        found = self._rooms.get(room)
+        return found.state if found else None
+
+    def claimed_by(self, key: str) -> str | None:
+        return self._claims.get(key)
+
+
+class Core:
+    """All state of a shard: rooms, the book, claims, and the position in the log."""
+
+    def __init__(self, registry: Registry, markets: dict[str, Market]) -> None:
+        self.registry = registry
+        self.markets = markets
+        self.rooms: dict[str, Room] = {}
+        self.claims: dict[str, str] = {}
+        self.watchers: dict[str, set[str]] = {}
+        """User -> rooms that hold a presence claim on them; derived from `claims`."""
+        self.book = Book()
+        self.position = 0
+        self.now: Millis = 0
+        self.last_at: Millis = 0
+        """Time of the last record. It is part of the state, for the log has it; `now` is not."""
+        self._context = StepContext(self.rooms, self.claims, markets, self.book)
+        self._pending: deque[tuple[Room, int, Reaction]] = deque()
+
+    def restore(self, rooms: Iterable[Room], claims: Mapping[str, str], book: Book) -> None:
+        """Take over the state of a snapshot. Only for a core that has done nothing yet."""
+        assert not self.rooms, "restore comes first"
+        assert not self.position, "restore comes first"
+        self.rooms.update({room.name: room for room in rooms})
+        for key, room in claims.items():
+            self._claim(key, room)
+        self.book.currencies.update(book.currencies)
+
+    def step(
+        self,
+        command: Command | Message,
+        room_name: str,
+        actor: Actor,
+        now: Millis,
+        command_hash: str = "",
+    ) -> Outcome | Rejected:
+        """Decide and apply. `now` (ms) never goes back."""
+        assert now >= self.now, "engine time went back"
+        assert not self._pending, "the writer's step was entered twice"
+        self.now = now
+        room = self._open(room_name)
+        if room is None:
+            return Rejected(ROOM_NOT_FOUND, f"no room can be called {room_name!r}")
+        decided = self._decide(room, command, actor)
+        if isinstance(decided, Rejected):
+            return decided
+        applied: list[Applied] = []
+        result = self._apply(room, decided, actor, applied, command, command_hash)
+        reactions = 0
+        while self._pending:
+            reactions += 1
+            assert reactions <= REACTIONS_MAX, f"{room_name} caused too many reactions"
+            self._deliver(*self._pending.popleft(), applied)
+        return Outcome(room.name, room.seq, applied, result)
+
+    def context(self, room: str, actor: Actor) -> StepContext:
+        """The context of a rule that is to be called now. The next call makes it stale."""
+        context = self._context
+        context.room, context.actor, context.now = room, actor, self.now
+        return context
+
+    def replay(self, record: Record) -> Room:
+        """Apply a record of the log, without deciding anything. Returns its room."""
+        assert record.position == self.position + 1, f"the log has a gap at {record.position}"
+        room = self._open(record.room)
+        assert room is not None, f"position {record.position}: no domain for {record.room}"
+        assert record.seq == room.seq + 1, f"{record.room} has a gap at seq {record.seq}"
+        assert record.at >= self.last_at, f"time goes back at position {record.position}"
+        event = self.registry.event_decoder.decode(record.event)
+        self.now = record.at
+        self._evolve(room, event)
+        self._enter(room, record)
+        return room
+
+    def _open(self, name: str) -> Room | None:
+        """The room of this name; a new one is kept only when its first event is applied."""
+        room = self.rooms.get(name)
+        if room is None:
+            domain = self.registry.domain_of(name)
+            return Room(name, domain) if domain else None
+        return room
+
+    def _decide(
+        self, room: Room, command: Command | Message, actor: Actor
+    ) -> Sequence[Event] | Rejected:
+        decide = room.domain.decide.get(type(command))
+        if decide is None:
+            return Rejected(UNKNOWN_COMMAND, f"{room.name} does not know this message")
+        return decide(room.state, command, self.context(room.name, actor))
+
+    def _apply(
+        self,
+        room: Room,
+        events: Sequence[Event],
+        actor: Actor,
+        applied: list[Applied],
+        command: Command | Message,
+        command_hash: str,
+    ) -> bytes:
+        """Apply a decision in its room and queue what it causes elsewhere."""
+        written: list[tuple[Event, bytes, str]] = []
+        user = actor.user
+        chain = room.hash
+        for seq, event in enumerate(events, room.seq + 1):
+            body = encode(event)
+            chain = chain_hash(chain, room.name, seq, self.now, user, body)
+            written.append((event, body, chain))
+            self._evolve(room, event)
+            if event.postings:
+                self._tell_owners(room, seq, event)
+        result = self._result(room, command, events, actor, chain)
+        last = len(written) - 1
+        asked = command.id if isinstance(command, Command) else ""
+        for index, (event, body, hash_) in enumerate(written):
+            record = Record(
+                self.position + 1,
+                room.name,
+                room.seq + 1,
+                self.now,
+                user,
+                body,
+                hash_,
+                *((asked, command_hash, result) if index == last and asked else ()),
+            )
+            self._enter(room, record)
+            applied.append(Applied(room, record, event))
+            for reaction in room.domain.react(room.state, event, self.context(room.name, actor)):
+                self._pending.append((room, record.seq, reaction))
+        return result
+
+    def _evolve(self, room: Room, event: Event) -> None:
+        if event.postings:
+            self.book.apply(event.postings, self.now)
+        for key in event.frees:
+            self._free(key, room.name)
+        for key in event.claims:
+            self._claim(key, room.name)
+        evolve = room.domain.evolve.get(type(event))
+        if evolve is not None:
+            evolve(room.state, event, self.now)
+
+    def _claim(self, key: str, room: str) -> None:
+        assert key not in self.claims, f"{key} is claimed twice"
+        self.claims[key] = room
+        if user := user_of_presence(key):
+            self.watchers.setdefault(user, set()).add(room)
+
+    def _free(self, key: str, room: str) -> None:
+        freed = self.claims.pop(key, None)
+        assert freed == room, f"{room} frees {key}, which {freed} holds"
+        if user := user_of_presence(key):
+            self.watchers[user].discard(room)
+            if not self.watchers[user]:
+                del self.watchers[user]
+
+    def _enter(self, room: Room, record: Record) -> None:
+        if not room.seq:
+            self.rooms[room.name] = room
+        room.seq = record.seq
+        room.hash = record.hash
+        room.tail.append(record)
+        self.position = record.position
+        self.last_at = record.at
+
+    def _result(
+        self,
+        room: Room,
+        command: Command | Message,
+        events: Sequence[Event],
+        actor: Actor,
+        chain: str,
+    ) -> bytes:
+        """The reply's `result`: the domain's, and the receipt of the last event (auction X8)."""
+        if not isinstance(command, Command):
+            return b""
+        answer = room.domain.result(room.state, command, events, self.context(room.name, actor))
+        body = encode(answer) if answer is not None else b"{}"
+        if not events:
+            return body
+        assert body[:1] == b"{", "a result is a JSON object"
+        comma = b"," if len(body) > 2 else b""
+        return b'%s%s"receipt":"%s"}' % (body[:-1], comma, chain.encode())
+
+    def _tell_owners(self, room: Room, seq: int, event: Event) -> None:
+        """Each transfer in or out of a wallet is a notice to its owner (accounts 12.4)."""
+        for posting in event.postings:
+            if type(posting) is not Transfer:
+                continue
+            for account, sign in ((posting.debit, -1), (posting.credit, 1)):
+                if user := user_of_wallet(account):
+                    entry = EntryPosted(
+                        kind=posting.kind,
+                        amount=sign * posting.amount,
+                        currency=posting.currency,
+                        balance_after=self.book.balance(account, posting.currency),
+                        reference=posting.reference,
+                        source=room.name,
+                        source_seq=seq,
+                        entry_at=self.now,
+                    )
+                    self._pending.append((room, seq, Notify(user, entry)))
+
+    def _deliver(self, source: Room, seq: int, reaction: Reaction, applied: list[Applied]) -> None:
+        if isinstance(reaction, Notify):
+            self._write(user_room(reaction.user), reaction.event, applied)
+            return
+        room = self._open(reaction.room)
+        decided = (
+            self._decide(room, reaction.message, THE_HOUSE)
+            if room
+            else Rejected(ROOM_NOT_FOUND, f"no room can be called {reaction.room!r}")
+        )
+        if isinstance(decided, Rejected):
+            letter = DeadLetter(
+                to_room=reaction.room,
+                message=encode(reaction.message).decode(),
+                code=decided.code.name,
+                reason=decided.message,
+                from_room=source.name,
+                from_seq=seq,
+            )
+            self._write(DEAD_LETTERS, letter, applied)
+        elif decided:
+            assert room is not None, "only a room decides"
+            self._apply(room, decided, THE_HOUSE, applied, reaction.message, "")
+
+    def _write(self, room_name: str, event: Event, applied: list[Applied]) -> None:
+        """Write an event that nobody has to decide: a notice or a dead letter."""
+        room = self._open(room_name)
+        assert room is not None, f"no domain for {room_name}"
+        body = encode(event)
+        chain = chain_hash(room.hash, room.name, room.seq + 1, self.now, THE_HOUSE.user, body)
+        self._evolve(room, event)
+        record = Record(
+            self.position + 1, room.name, room.seq + 1, self.now, THE_HOUSE.user, body, chain
+        )
+        self._enter(room, record)
+        applied.append(Applied(room, record, event))
+
+    def check(self, rooms: Iterable[Room] | None = None) -> None:
+        """Assert every invariant of the given rooms (all by default) and of the book."""
+        for room in self.rooms.values() if rooms is None else rooms:
+            check: Callable[[Any], None] = room.domain.check
+            check(room.state)
+        self.book.check()

@@ -1,0 +1,1 @@
+"""Floor 1: the words everything else is built from. Imports nothing of ours."""

@@ -1,0 +1,28 @@
+"""Every bound of the engine, in one place. Beyond a bound there is a named refusal."""
+
+BACKLOG_RECORDS_MAX = 20_000
+"""Records decided but not yet durable. Beyond: OVERLOADED."""
+
+BATCH_RECORDS_MAX = 4_096
+"""Records in one transaction of the log; one command's records are never split."""
+
+COMMANDS_REMEMBERED = 1_000_000
+"""How many of the latest commands keep their first answer (architecture rule 8)."""
+
+TAIL_RECORDS = 256
+"""Latest events of a room kept in memory, from which subscribers resume without the log."""
+
+REACTIONS_MAX = 10_000
+"""Messages to other rooms that one command may cause, directly and indirectly."""
+
+HISTORY_PAGE_MAX = 1_000
+"""Events in one page of a room's history."""
+
+STATEMENT_ENTRIES = 50
+"""Latest wallet and hold entries kept for each user and currency. Older ones are in the log."""
+
+SNAPSHOT_EVERY = 200_000
+"""Records after which a new snapshot is taken."""
+
+assert BATCH_RECORDS_MAX <= BACKLOG_RECORDS_MAX
+assert TAIL_RECORDS <= HISTORY_PAGE_MAX

@@ -1,0 +1,156 @@
+"""The top floor: what the house needs of the world outside. The engine never calls these itself."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from engine.contract import Command
+from engine.kernel.actor import Actor
+from engine.kernel.outcome import Rejected
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.look import Sight
+from engine.sequencer import Accepted, Refused
+
+
+class Acquired(Struct, frozen=True):
+    """What the owner of a shard is told when the lease becomes its own."""
+
+    epoch: int
+    """Number of the ownership, higher at each change of hands: the fence of every append."""
+    log_id: str
+    """Random name of this log, made with it: the `epoch` that clients see. A `seq` means
+    something only together with it."""
+    alive_at: Millis | None
+    """When the log was last known to be served, ms by the log's clock; None if never."""
+
+
+class Snapshot(Struct, frozen=True):
+    """State at a position of the log, encoded."""
+
+    position: int
+    data: bytes
+
+
+class EventLog(Protocol):
+    """The append-only log of one shard, and the lease that says who may append.
+
+    Raises `persistence.errors.LogUnavailable` when the log cannot be reached or written (the
+    outcome of an append is then unknown), and `LeaseLost` when someone else owns the shard.
+    """
+
+    async def acquire(self, owner: str) -> Acquired:
+        """Become the one writer; `owner` names this process for operators.
+
+        Raises LeaseHeld if a living process holds the lease."""
+
+    async def renew(self) -> None:
+        """Say that the owner lives; due every third of the lease's time. Raises LeaseLost."""
+
+    async def release(self) -> None:
+        """Give the lease up, so that the next owner need not wait."""
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Write all records durably in one transaction, or none, if the lease still holds."""
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        """Records of the shard with a position above `after`, in order, at most `limit`."""
+
+    async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
+        """Records of a room with a seq above `after`, in order, at most `limit`."""
+
+    async def head(self) -> int:
+        """Position of the last record, 0 if there is none."""
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep this snapshot durably; earlier ones may go."""
+
+    async def load_snapshot(self) -> Snapshot | None:
+        """The latest snapshot, or None."""
+
+    async def close(self) -> None:
+        """Let go of files and connections. The lease ends with `release`, not with this."""
+
+
+class FanOut(Protocol):
+    """Carries what was decided to those who listen."""
+
+    def audiences(self, room: str) -> Collection[str]:
+        """The classes of viewer that listen to a room now; empty if nobody does."""
+
+    def publish(self, room: str, audience: str, seq: int, frame: bytes) -> None:
+        """Hand on one event frame (JSON), for everyone of this class in this room. Called in
+        the order of the room, after the event is durable."""
+
+    def positions(self) -> Mapping[str, int]:
+        """Every room that is listened to, with the seq up to which its listeners have heard."""
+
+
+class Subscribed(Struct, frozen=True):
+    """The answer to a subscription: all that was missed, or a snapshot, never a part."""
+
+    room: str
+    audience: str
+    seq: int
+    """The subscriber knows everything up to here; live frames go on with `seq + 1`."""
+    recovered: bool
+    frames: Sequence[bytes]
+    """What was missed (JSON, in order), if recovered."""
+    state: bytes
+    """The snapshot (JSON), if not recovered; else empty."""
+
+
+Answer = Accepted | Refused
+AnswerTo = Callable[[Answer], None]
+
+
+class CommandSink(Protocol):
+    """The writer, as gateways know it. What it hands to a `to` is durable.
+
+    `submit`, `subscribe` and `see` answer exactly once, before they return or later, in the
+    order of decision. None of them blocks."""
+
+    @property
+    def log_id(self) -> str:
+        """The `epoch` of the wire: a seq means something only together with it."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Recovered, and the log can be written."""
+
+    def now(self) -> Millis:
+        """Engine time, ms since 1970."""
+
+    def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
+        """Have a command decided."""
+
+    def subscribe(
+        self,
+        room: str,
+        viewer: Actor,
+        after: int | None,
+        log_id: str | None,
+        to: Callable[[Subscribed | Refused], None],
+    ) -> tuple[str, int] | None:
+        """Begin to listen. Returns, at once, the viewer's class and the seq of the room, from
+        which on the caller must collect frames of that class (`FanOut.audiences` names it from
+        now on); None if `to` will be told of a refusal."""
+
+    def audience(self, room: str, viewer: Actor) -> str:
+        """The class of a viewer in a room at this moment; "" if they may not look."""
+
+    def gate(self, to: Callable[[Any], None], value: Any) -> None:
+        """Hand `value` to `to` when everything that was decided until now is durable and has
+        been published. If it never becomes durable, a `Refused` is handed over instead."""
+
+    def see(self, room: str, viewer: Actor, to: Callable[[Sight | Refused], None]) -> None:
+        """The snapshot that the viewer may see."""
+
+    async def history(
+        self, room: str, viewer: Actor, after: int, limit: int
+    ) -> Sequence[bytes] | Rejected:
+        """Event frames (JSON) after a seq, as the viewer may see them; empty at the end."""
+
+    def presence(self, user: str, online: bool) -> None:
+        """A user's first session has come, or the last has gone."""

@@ -1,0 +1,97 @@
+"""Floor 5: which domains there are, and everything that is derived from them."""
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from importlib import import_module
+from operator import or_
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+import engine.domains
+from engine.contract import Command, Domain, Event, Message, tag_of
+from engine.house import HOUSE
+from engine.kernel.actor import GUEST, Actor
+from engine.kernel.ids import split_room
+from engine.kernel.outcome import FORBIDDEN, GENERAL_CODES, UNAUTHENTICATED, Code, Rejected
+from engine.ledger.journal import JOURNAL
+from engine.ledger.user import USER
+
+
+class Registry(Struct, frozen=True):
+    """All domains, by the names they have on the wire and in the log."""
+
+    domains: Mapping[str, Domain]
+    commands: Mapping[str, type[Command]]
+    events: Mapping[str, type[Event]]
+    event_decoder: msgspec.json.Decoder[Any]
+    codes: tuple[Code, ...]
+
+    def domain_of(self, room: str) -> Domain | None:
+        """The domain whose rules hold in this room, by its name's prefix."""
+        return self.domains.get(split_room(room)[0])
+
+    def refuse(self, command_type: type[Command], actor: Actor) -> Rejected | None:
+        """The permission matrix: None if the role may send the command at all."""
+        if actor.role in command_type.ROLES:
+            return None
+        if actor.role == GUEST:
+            return Rejected(
+                UNAUTHENTICATED, "this command needs a token; send `auth` with one first"
+            )
+        return Rejected(
+            FORBIDDEN,
+            f"role {actor.role} may not send {tag_of(command_type)}",
+            {"roles": sorted(command_type.ROLES)},
+        )
+
+
+def union_of(types: Iterable[type[Struct]]) -> Any:
+    """`A | B | C`, for a decoder that tells them apart by their tags."""
+    return reduce(or_, types)
+
+
+def find_domains() -> list[Domain]:
+    """The built-in rooms, and the `DOMAINS` of every folder in `engine/domains/`, by name."""
+    found = [JOURNAL, USER, HOUSE]
+    for module in pkgutil.iter_modules(engine.domains.__path__):
+        found += import_module(f"engine.domains.{module.name}").DOMAINS
+    return sorted(found, key=lambda domain: domain.name)
+
+
+def build_registry(domains: Iterable[Domain]) -> Registry:
+    """Derive everything; asserts that names are unique and that nothing is half declared."""
+    by_name: dict[str, Domain] = {}
+    commands: dict[str, type[Command]] = {}
+    messages: dict[str, type[Message]] = {}
+    events: dict[str, type[Event]] = {}
+    codes = dict.fromkeys(GENERAL_CODES)
+    for domain in domains:
+        assert domain.name not in by_name, f"two domains named {domain.name}"
+        by_name[domain.name] = domain
+        for asked in domain.decide:
+            known: dict[str, Any] = commands if issubclass(asked, Command) else messages
+            _enter(known, asked, shared=not issubclass(asked, Command))
+        for event in (*domain.evolve, *domain.notices):
+            _enter(events, event, shared=False)
+        codes.update(dict.fromkeys(domain.codes))
+    for tag, command in commands.items():
+        assert command.ROLES, f"{tag} names no roles"
+    names = [code.name for code in codes]
+    assert len(names) == len(set(names)), f"a code has two meanings: {sorted(names)}"
+    return Registry(
+        domains=by_name,
+        commands=commands,
+        events=events,
+        event_decoder=msgspec.json.Decoder(union_of(events.values())),
+        codes=tuple(codes),
+    )
+
+
+def _enter(known: dict[str, Any], struct_type: type[Struct], *, shared: bool) -> None:
+    tag = tag_of(struct_type)
+    assert known.get(tag, struct_type) is struct_type, f"two types are tagged {tag}"
+    assert shared or tag not in known, f"{tag} is declared twice"
+    known[tag] = struct_type

@@ -1,0 +1,312 @@
+"""Floor 8: the single writer, without I/O.
+
+Feed it commands and the time; take batches to write and, when a batch is durable, the outputs
+that rested on it. After every call: `take_outputs()` may be released at once, and
+`next_batch()` may be written. No output leaves before what it rests on (architecture rule 1).
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from hashlib import blake2b
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine.contract import Command, Message, Outage, Presence, Wake
+from engine.core import Applied, Core, Outcome
+from engine.kernel.actor import THE_HOUSE, Actor
+from engine.kernel.limits import BACKLOG_RECORDS_MAX, BATCH_RECORDS_MAX, COMMANDS_REMEMBERED
+from engine.kernel.outcome import CMD_ID_REUSED, OVERLOADED, UNAVAILABLE, UNKNOWN, Rejected
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.look import frame
+
+encode = msgspec.json.Encoder().encode
+
+
+class Accepted(Struct, frozen=True, gc=False):
+    """A command was decided; its events are durable."""
+
+    to: Any
+    id: str
+    room: str
+    seq: int
+    at: Millis
+    result: bytes
+    duplicate: bool = False
+    """Whether this is the stored answer to an earlier sending of the command."""
+
+
+class Refused(Struct, frozen=True):
+    """A command was refused, and nothing happened."""
+
+    to: Any
+    id: str
+    rejected: Rejected
+
+
+class Recall(Struct, frozen=True, gc=False):
+    """A command came again: its first answer stands in the log at `position`."""
+
+    to: Any
+    id: str
+    room: str
+    position: int
+
+
+class Heard(Struct, frozen=True, gc=False):
+    """An event frame for the viewers of one class in a room."""
+
+    room: str
+    audience: str
+    seq: int
+    frame: bytes
+
+
+class Done(Struct, frozen=True):
+    """Something read from state that is now durable: hand `value` to `to`."""
+
+    to: Any
+    value: Any
+
+
+Output = Accepted | Refused | Recall | Heard | Done
+
+
+class Batch(Struct):
+    """Records that are written together, and what leaves when they are durable."""
+
+    records: list[Record] = []
+    outputs: list[Output] = []
+
+
+class Remembered:
+    """Which commands were answered: `user, id` -> body hash and position in the log.
+
+    Two generations: when the younger is full the older is dropped, so at least half of
+    `most` are known at any time."""
+
+    __slots__ = ("_most", "_old", "_young")
+
+    def __init__(self, most: int = COMMANDS_REMEMBERED) -> None:
+        self._most = most
+        self._young: dict[str, tuple[str, int]] = {}
+        self._old: dict[str, tuple[str, int]] = {}
+
+    def find(self, user: str, id_: str) -> tuple[str, int] | None:
+        key = f"{user}\n{id_}"
+        return self._young.get(key) or self._old.get(key)
+
+    def add(self, record: Record) -> None:
+        """Remember the answer on this record, if it carries one."""
+        if not record.command_id:
+            return
+        key = f"{record.actor}\n{record.command_id}"
+        self._young[key] = (record.command_hash, record.position)
+        if len(self._young) >= self._most // 2:
+            self._old, self._young = self._young, {}
+
+
+class Sequencer:
+    """Order, dedupe, timers, batches and the output gate of one shard."""
+
+    def __init__(
+        self,
+        core: Core,
+        listeners: Callable[[str], Collection[str]],
+        remembered: Remembered,
+        *,
+        backlog_max: int = BACKLOG_RECORDS_MAX,
+        batch_max: int = BATCH_RECORDS_MAX,
+    ) -> None:
+        self.core = core
+        self.backlog_max = backlog_max
+        self.batch_max = batch_max
+        self.backlog = 0
+        """Records decided and not yet durable."""
+        self._listeners = listeners
+        self._remembered = remembered
+        self._batches: deque[Batch] = deque()
+        self._writing = False
+        self._ready: list[Output] = []
+        self._armed: dict[str, Millis] = {}
+        self._timers: list[tuple[Millis, str]] = []
+        for name in core.rooms:
+            self._arm(name)
+
+    # What comes in.
+
+    def resume(
+        self, since: Millis | None, now: Millis, online: Collection[str] = frozenset()
+    ) -> None:
+        """First call after recovery: tell rooms that the house did not answer from `since`,
+        and who is not connected; then fire what fell due meanwhile."""
+        now = max(now, self.core.now)
+        if since is not None and since < now:
+            for room in sorted(self._armed):
+                if Outage in self.core.rooms[room].domain.decide:
+                    self._order(Outage(since=since), room, now)
+        for user in sorted(self.core.watchers):
+            self._tell_of_presence(user, False, now)
+        self.tick(now)
+
+    def submit(self, command: Command, actor: Actor, to: Any, now: Millis) -> None:
+        """Decide a command. Its answer goes to `to` when it is durable."""
+        if self.backlog >= self.backlog_max:
+            refusal = Rejected(OVERLOADED, "the log is behind; wait a moment, then try again")
+            self._ready.append(Refused(to, command.id, refusal))
+            return
+        now = self.tick(now)
+        body_hash = blake2b(encode(command), digest_size=8).hexdigest()
+        if found := self._remembered.find(actor.user, command.id):
+            self._gate(_again(command, actor, to, body_hash, found))
+            return
+        outcome = self.core.step(command, command.room(actor), actor, now, body_hash)
+        if isinstance(outcome, Rejected):
+            self._gate(Refused(to, command.id, outcome))
+            return
+        self._absorb(outcome)
+        self._gate(Accepted(to, command.id, outcome.room, outcome.seq, now, outcome.result))
+
+    def presence(self, user: str, online: bool, now: Millis) -> None:
+        """A user's first session has come or the last has gone (auction X10)."""
+        self._tell_of_presence(user, online, self.tick(now))
+
+    def tick(self, now: Millis) -> Millis:
+        """Fire every timer that is due, in order. Returns the stamp: engine time never goes
+        back, whatever the clock does."""
+        now = max(now, self.core.now)
+        while self._timers and self._timers[0][0] <= now:
+            due, room = heappop(self._timers)
+            if self._armed.get(room) != due:
+                continue
+            del self._armed[room]
+            if not self._order(Wake(), room, now):
+                again = self._arm(room)
+                assert again is None or again > now, f"{room} does not do what it woke for"
+        self.core.now = now
+        return now
+
+    def show(self, to: Any, value: Any) -> None:
+        """Hand `value`, read from the state just now, to `to` once it is durable."""
+        self._gate(Done(to, value))
+
+    @property
+    def next_due(self) -> Millis | None:
+        """When `tick` should be called at the latest, ms."""
+        while self._timers and self._armed.get(self._timers[0][1]) != self._timers[0][0]:
+            heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    # What goes out.
+
+    def take_outputs(self) -> list[Output]:
+        """Outputs that may leave now, in order."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def next_batch(self) -> Sequence[Record] | None:
+        """Records to be written now, or None. One batch is under way at a time: call
+        `committed` when it is durable."""
+        if self._writing or not self._batches:
+            return None
+        self._writing = True
+        return self._batches[0].records
+
+    def committed(self) -> None:
+        """The batch under way is durable: what rested on it may leave."""
+        assert self._writing, "nothing was being written"
+        self._writing = False
+        batch = self._batches.popleft()
+        self.backlog -= len(batch.records)
+        self._ready += batch.outputs
+
+    def abandon(self) -> Iterator[Refused]:
+        """The log has failed: refuse whatever waited. This sequencer must not be used again.
+
+        Whether the batch under way was written is not known; later ones were not."""
+        for index, batch in enumerate(self._batches):
+            unknown = index == 0 and self._writing
+            for output in batch.outputs:
+                if isinstance(output, Accepted | Refused | Recall):
+                    yield Refused(output.to, output.id, _lost(unknown))
+                elif isinstance(output, Done):
+                    yield Refused(output.to, "", _lost(False))
+
+    def _gate(self, output: Output) -> None:
+        if self._batches:
+            self._batches[-1].outputs.append(output)
+        else:
+            self._ready.append(output)
+
+    def _tell_of_presence(self, user: str, online: bool, now: Millis) -> None:
+        for room in sorted(self.core.watchers.get(user, ())):
+            self._order(Presence(user=user, online=online), room, now)
+
+    def _order(self, message: Message, room: str, now: Millis) -> bool:
+        """Let the house itself send a message. Tells whether anything came of it."""
+        outcome = self.core.step(message, room, THE_HOUSE, now)
+        if isinstance(outcome, Rejected) or not outcome.applied:
+            return False
+        self._absorb(outcome)
+        return True
+
+    def _absorb(self, outcome: Outcome) -> None:
+        """Put a decision's records into a batch, its frames behind the gate, its timers on."""
+        if not outcome.applied:
+            return
+        batch = self._open_batch()
+        for applied in outcome.applied:
+            record = applied.record
+            batch.records.append(record)
+            self._remembered.add(record)
+            self._render(applied, batch)
+        self.backlog += len(outcome.applied)
+        for name in {applied.record.room for applied in outcome.applied}:
+            self._arm(name)
+
+    def _open_batch(self) -> Batch:
+        closed = self._writing and len(self._batches) == 1
+        if not self._batches or closed or len(self._batches[-1].records) >= self.batch_max:
+            self._batches.append(Batch())
+        return self._batches[-1]
+
+    def _render(self, applied: Applied, batch: Batch) -> None:
+        record = applied.record
+        for audience in self._listeners(record.room):
+            body = frame(applied.room, record, applied.event, audience)
+            batch.outputs.append(Heard(record.room, audience, record.seq, body))
+
+    def _arm(self, name: str) -> Millis | None:
+        room = self.core.rooms[name]
+        due = room.domain.due(room.state, self.core.now)
+        if due is None:
+            self._armed.pop(name, None)
+        elif self._armed.get(name) != due:
+            self._armed[name] = due
+            heappush(self._timers, (due, name))
+        return due
+
+
+def _again(
+    command: Command, actor: Actor, to: Any, body_hash: str, found: tuple[str, int]
+) -> Recall | Refused:
+    first_hash, position = found
+    if body_hash == first_hash:
+        return Recall(to, command.id, command.room(actor), position)
+    refusal = Rejected(
+        CMD_ID_REUSED,
+        f"id {command.id!r} was used for another command; choose a new id",
+        {"field": "id"},
+    )
+    return Refused(to, command.id, refusal)
+
+
+def _lost(unknown: bool) -> Rejected:
+    if unknown:
+        return Rejected(
+            UNKNOWN, "whether this was written is not known; ask again with the same id"
+        )
+    return Rejected(UNAVAILABLE, "the log cannot be written; try again with the same id")
