@@ -1,0 +1,59 @@
+"""Names of accounts, which may go below zero, and who sees them (accounts 1, 2 and 11)."""
+
+from engine.kernel.actor import ADMIN, SYSTEM
+
+PLATFORM_REVENUE = "PLATFORM_REVENUE"
+PROVIDER_FEES = "PROVIDER_FEES"
+ADJUSTMENTS = "ADJUSTMENTS"
+
+MANUAL = "manual"  # the provider of money that staff saw arrive or leave
+
+SEES_EVERY_WALLET = frozenset({ADMIN, SYSTEM})
+
+_MAY_BE_NEGATIVE = ("EXTERNAL:", PROVIDER_FEES, PLATFORM_REVENUE, ADJUSTMENTS)
+_WALLET = "WALLET:"
+
+
+def wallet(user: str) -> str:
+    """What a user may spend or have held."""
+    return _WALLET + user
+
+
+def user_of_wallet(account: str) -> str | None:
+    """The owner, if the account is a wallet."""
+    return account.removeprefix(_WALLET) if account.startswith(_WALLET) else None
+
+
+def external(provider: str) -> str:
+    """The world outside, behind a payment provider."""
+    return f"EXTERNAL:{provider}"
+
+
+def clearing(provider: str) -> str:
+    """Captured by a provider, and in transit."""
+    return f"CLEARING:{provider}"
+
+
+def deposit(auction: str) -> str:
+    """The locked deposit of an auction's winner."""
+    return f"DEPOSIT:{auction}"
+
+
+def is_deposit(account: str) -> bool:
+    """Whether the account is a locked deposit."""
+    return account.startswith("DEPOSIT:")
+
+
+def escrow(kind: str, id_: str) -> str:
+    """Money of a deal, held until its release."""
+    return f"ESCROW:{kind}:{id_}"
+
+
+def payout_pending(payee: str) -> str:
+    """A withdrawal under way."""
+    return f"PAYOUT_PENDING:{payee}"
+
+
+def may_be_negative(account: str) -> bool:
+    """Whether the account may stand below zero (accounts 1, sign)."""
+    return account.startswith(_MAY_BE_NEGATIVE)

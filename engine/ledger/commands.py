@@ -1,0 +1,114 @@
+"""What may be asked of the ledger, and by whom."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from engine.contract import Command, Reason
+from engine.kernel.actor import ADMIN, MANAGER, SIGNED_IN, SYSTEM, Actor
+from engine.kernel.ids import END, ROOM_LETTERS, Id, room_name
+from engine.kernel.money import Amount, Currency, SignedAmount
+
+WALLET = "wallet"
+
+Reference = Annotated[str, Meta(min_length=1, max_length=128)]
+Purpose = Annotated[
+    str,
+    Meta(
+        pattern=rf"^({WALLET}|{ROOM_LETTERS}){END}",
+        description="`wallet`, or the room that is paid for, such as auction:a1",
+    ),
+]
+
+
+class LedgerCommand(Command, frozen=True):
+    """Every command of the ledger is decided by the room of its currency."""
+
+    currency: Currency
+
+    def room(self, actor: Actor) -> str:
+        return room_name("ledger", self.currency)
+
+
+class Deposit(LedgerCommand, frozen=True, tag="ledger.deposit"):
+    """Put money that has arrived into a wallet. A reference counts once for each user."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    user: Id
+    amount: Amount
+    reference: Reference
+
+
+class ProviderEvent(LedgerCommand, frozen=True, tag="ledger.provider_event"):
+    """What a payment provider says of a payment; the signature has been checked (accounts 4)."""
+
+    ROLES: ClassVar = frozenset({SYSTEM})
+    provider: Id
+    payment: Id
+    """The provider's own id of this event; it counts once."""
+    kind: Literal["captured", "failed"]
+    user: Id
+    amount: Amount
+    purpose: Purpose = WALLET
+
+
+class Withdraw(LedgerCommand, frozen=True, tag="ledger.withdraw"):
+    """Take money out of one's own wallet (accounts rule 4)."""
+
+    ROLES: ClassVar = SIGNED_IN
+    amount: Amount
+    bank_reference: Annotated[str, Meta(max_length=128)] = ""
+
+
+class StartWithdrawal(LedgerCommand, frozen=True, tag="ledger.start_withdrawal"):
+    """Say that the provider is about to be told."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    withdrawal: Id
+
+
+class CompleteWithdrawal(LedgerCommand, frozen=True, tag="ledger.complete_withdrawal"):
+    """Say that the provider has paid."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    withdrawal: Id
+
+
+class FailWithdrawal(LedgerCommand, frozen=True, tag="ledger.fail_withdrawal"):
+    """Say that the provider could not pay; the money goes back."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    withdrawal: Id
+    reason: Reason = ""
+
+
+class Adjust(LedgerCommand, frozen=True, tag="ledger.adjust"):
+    """Change a wallet by hand. Above the market's limit a second person must approve."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    user: Id
+    amount: SignedAmount
+    """What the wallet gains, or loses if negative; never 0."""
+    reason: Reason = ""
+
+
+class ApproveAdjustment(LedgerCommand, frozen=True, tag="ledger.approve_adjustment"):
+    """Approve what another person proposed."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    adjustment: Id
+
+
+class RefuseAdjustment(LedgerCommand, frozen=True, tag="ledger.refuse_adjustment"):
+    """Refuse what another person proposed, or withdraw one's own."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    adjustment: Id
+    reason: Reason = ""
+
+
+class Statement(LedgerCommand, frozen=True, tag="ledger.statement"):
+    """One's own latest entries, perhaps of one kind only. Changes nothing."""
+
+    ROLES: ClassVar = SIGNED_IN
+    kind: Annotated[str, Meta(max_length=32)] = ""
