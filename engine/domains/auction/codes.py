@@ -1,0 +1,31 @@
+"""Every refusal that is the auction's own, and what a retry can do about it (auction 7)."""
+
+from engine.kernel.outcome import Code
+
+AUCTION_NOT_FOUND = Code("AUCTION_NOT_FOUND", "never", 404)
+AUCTION_NOT_LIVE = Code("AUCTION_NOT_LIVE", "refresh", 409)
+AUCTION_ENDED = Code("AUCTION_ENDED", "never", 409)
+OWN_AUCTION = Code("OWN_AUCTION", "never", 403)
+BID_TOO_LOW = Code("BID_TOO_LOW", "refresh", 409)
+INSUFFICIENT_BUYING_POWER = Code("INSUFFICIENT_BUYING_POWER", "later", 422)
+VEHICLE_IN_AUCTION = Code("VEHICLE_IN_AUCTION", "later", 409)
+RESERVE_INVALID = Code("RESERVE_INVALID", "never", 422)
+SCHEDULE_INVALID = Code("SCHEDULE_INVALID", "never", 422)
+INCREMENT_INVALID = Code("INCREMENT_INVALID", "never", 422)
+DEADLINE_PASSED = Code("DEADLINE_PASSED", "never", 409)
+GROUP_FULL = Code("GROUP_FULL", "later", 409)
+
+CODES = (
+    AUCTION_NOT_FOUND,
+    AUCTION_NOT_LIVE,
+    AUCTION_ENDED,
+    OWN_AUCTION,
+    BID_TOO_LOW,
+    INSUFFICIENT_BUYING_POWER,
+    VEHICLE_IN_AUCTION,
+    RESERVE_INVALID,
+    SCHEDULE_INVALID,
+    INCREMENT_INVALID,
+    DEADLINE_PASSED,
+    GROUP_FULL,
+)

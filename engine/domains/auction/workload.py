@@ -1,0 +1,202 @@
+"""A maker of commands, plausible and not, from a source of chance that is handed in.
+
+For simulation and load: the same chance makes the same commands.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from engine.domains.auction import commands as c
+from engine.kernel.actor import ADMIN, DEALER, MANAGER, USER, Actor
+from engine.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
+
+T = TypeVar("T")
+
+
+class Dice(Protocol):
+    """What is needed of a source of chance; `random.Random` has it."""
+
+    def randrange(self, start: int, stop: int) -> int: ...
+
+    def choice(self, seq: Sequence[T]) -> T: ...
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """The people and things of a run, by id, and the currency of all of it."""
+
+    sellers: tuple[str, ...]
+    bidders: tuple[str, ...]
+    staff: tuple[str, ...]
+    auctions: tuple[str, ...]
+    vehicles: tuple[str, ...]
+    currency: str = "USD"
+
+
+class Glance(Struct, frozen=True):
+    """What the public snapshot of an auction says; it may be stale."""
+
+    status: str = "absent"
+    minimum_bid: int = 1
+
+
+class Turn(Struct, frozen=True):
+    """Where a run stands when it asks for the next command."""
+
+    scene: Scene
+    id: str
+    """The id that the command is to have."""
+    now: Millis
+    auction: str
+    minimum_bid: int
+
+
+Asked = tuple[Actor, c.AuctionCommand]
+Maker = Callable[[Dice, Turn], Asked]
+
+
+def next_command(
+    dice: Dice, scene: Scene, number: int, now: Millis, look: Callable[[str], Glance]
+) -> Asked:
+    """Who asks what next: mostly what suits the auction's state, now and then anything."""
+    auction = dice.choice(scene.auctions)
+    if look(auction).status not in _SUITABLE:
+        auction = dice.choice(scene.auctions)
+    glance = look(auction)
+    turn = Turn(scene, f"c{number}", now, auction, glance.minimum_bid)
+    suitable = _SUITABLE.get(glance.status, _ANYTHING)
+    makers = suitable if dice.randrange(0, 12) else _ANYTHING
+    return dice.choice(makers)(dice, turn)
+
+
+def _create(dice: Dice, turn: Turn) -> Asked:
+    start_at = turn.now + dice.randrange(MINUTE, 10 * MINUTE)
+    start_price = dice.randrange(1, 100_000)
+    command = c.CreateAuction(
+        id=turn.id,
+        auction=turn.auction,
+        vehicle=dice.choice(turn.scene.vehicles),
+        kind="timed",
+        currency=turn.scene.currency,
+        start_price=start_price,
+        reserve_price=dice.choice((None, start_price * dice.randrange(1, 6))),
+        start_at=start_at,
+        end_at=start_at + dice.randrange(MINUTE, 2 * HOUR),
+        max_extensions=dice.choice((None, None, 3)),
+        group=dice.choice((None, None, "g1")),
+    )
+    return _person(dice.choice(turn.scene.sellers), DEALER), command
+
+
+def _approve(dice: Dice, turn: Turn) -> Asked:
+    return _staff(dice, turn), c.ApproveAuction(id=turn.id, auction=turn.auction)
+
+
+def _reject(dice: Dice, turn: Turn) -> Asked:
+    command = c.RejectAuction(id=turn.id, auction=turn.auction, reason="no papers")
+    return _staff(dice, turn), command
+
+
+def _join(dice: Dice, turn: Turn) -> Asked:
+    return _bidder(dice, turn), c.JoinAuction(id=turn.id, auction=turn.auction)
+
+
+def _bid(dice: Dice, turn: Turn) -> Asked:
+    """Mostly the least that is asked for; now and then less, or the seller."""
+    amount = max(turn.minimum_bid + dice.choice((0, 0, 0, 1, 500, -1)), 1)
+    who = _bidder(dice, turn) if dice.randrange(0, 20) else _seller(dice, turn)
+    command = c.PlaceBid(
+        id=turn.id, auction=turn.auction, amount=amount, currency=turn.scene.currency
+    )
+    return who, command
+
+
+def _maximum(dice: Dice, turn: Turn) -> Asked:
+    command = c.SetMaxBid(
+        id=turn.id,
+        auction=turn.auction,
+        max_amount=turn.minimum_bid * dice.randrange(90, 200) // 100 + 1,
+        currency=turn.scene.currency,
+        cancel_if_offline_ms=dice.choice((None, None, 30 * SECOND)),
+    )
+    return _bidder(dice, turn), command
+
+
+def _withdraw(dice: Dice, turn: Turn) -> Asked:
+    return _bidder(dice, turn), c.WithdrawMaxBid(id=turn.id, auction=turn.auction)
+
+
+def _interfere(dice: Dice, turn: Turn) -> Asked:
+    id_, auction, reason = turn.id, turn.auction, dice.choice(("by request", ""))
+    commands: tuple[c.AuctionCommand, ...] = (
+        c.ExtendAuction(id=id_, auction=auction, new_end_at=turn.now + HOUR, reason=reason),
+        c.ForceEnd(id=id_, auction=auction, reason=reason),
+        c.CancelAuction(id=id_, auction=auction, reason=reason),
+        c.VoidResult(id=id_, auction=auction, reason=reason),
+        c.RejectAuction(id=id_, auction=auction, reason=reason),
+    )
+    return _staff(dice, turn), dice.choice(commands)
+
+
+def _settle(dice: Dice, turn: Turn) -> Asked:
+    id_, auction = turn.id, turn.auction
+    commands: tuple[c.AuctionCommand, ...] = (
+        c.PayRemainder(id=id_, auction=auction),
+        c.PayRemainder(id=id_, auction=auction),
+        c.FundDeposit(id=id_, auction=auction),
+        c.DeclineOffer(id=id_, auction=auction),
+        c.ChooseDelivery(id=id_, auction=auction, method="PICKUP"),
+        c.SubmitSettlementDoc(id=id_, auction=auction, kind="ID", file="f1"),
+    )
+    return _bidder(dice, turn), dice.choice(commands)
+
+
+def _relist(dice: Dice, turn: Turn) -> Asked:
+    command = c.Relist(
+        id=turn.id,
+        auction=turn.auction,
+        new_auction=dice.choice(turn.scene.auctions),
+        start_at=turn.now + HOUR,
+        end_at=turn.now + DAY,
+    )
+    return _staff(dice, turn), command
+
+
+def _bidder(dice: Dice, turn: Turn) -> Actor:
+    return _person(dice.choice(turn.scene.bidders), USER)
+
+
+def _seller(dice: Dice, turn: Turn) -> Actor:
+    return _person(dice.choice(turn.scene.sellers), DEALER)
+
+
+def _staff(dice: Dice, turn: Turn) -> Actor:
+    return _person(dice.choice(turn.scene.staff), dice.choice((MANAGER, ADMIN)))
+
+
+def _person(user: str, role: str) -> Actor:
+    return Actor(user, role, "approved")
+
+
+_ANYTHING: tuple[Maker, ...] = (
+    _create,
+    _approve,
+    _join,
+    _bid,
+    _maximum,
+    _withdraw,
+    _settle,
+    _relist,
+    _interfere,
+)
+
+_SUITABLE: Mapping[str, tuple[Maker, ...]] = {
+    "absent": (_create,),
+    "draft": (_approve, _approve, _reject),
+    "scheduled": (_join, _approve),
+    "live": (_bid,) * 5 + (_maximum,) * 3 + (_join, _withdraw),
+    "pending_settlement": (_settle,),
+    "unsold": (_relist,),
+}
+"""By the auction's state, each as often as it stands here."""
