@@ -1,0 +1,1 @@
+"""Where what was decided is kept: the event logs, their leases and their snapshots."""

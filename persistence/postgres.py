@@ -1,0 +1,237 @@
+"""The log in Postgres: many shards in one database, each with a lease that passes from a process
+to the next.
+
+The fence. An append shares a lock on its lease row (`FOR SHARE`) and checks the epoch in the
+transaction that writes the records; a new owner changes the epoch. The two locks conflict, so an
+append is either done before the change of hands, and the new owner reads it, or it finds a foreign
+epoch and writes nothing. `FOR KEY SHARE` would not do: it lets an update pass that leaves the key
+as it is. The primary key (shard, position) is the second fence.
+
+The lease is counted by the database's clock alone. It ends when it is not renewed; an owner whose
+lease has ended may go on all the same until somebody takes it, for the epoch is what decides.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import starmap
+
+import asyncpg
+
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.ports import Acquired, Snapshot
+from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost
+from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
+from persistence.postgres_connections import PostgresConnections
+from persistence.postgres_schema import Connection, prepare
+
+POLLS_PER_LEASE = 20
+SNAPSHOT_SECONDS_MAX = 60
+
+# Of an owner whose lease has ended nothing is left to wait for: a session of its that stands in a
+# transaction, because its process is frozen or its machine is gone, would bar the way for ever.
+CUT_OFF = """
+SELECT pg_terminate_backend(session.pid)
+  FROM shard_lease
+  JOIN pg_stat_activity AS session
+    ON session.application_name = format('outcry shard %s epoch %s', shard, epoch)
+ WHERE shard = $1 AND lease_until <= clock_timestamp()
+   AND session.datname = current_database()
+   AND session.state <> 'idle' AND session.pid <> pg_backend_pid()
+"""
+TAKE = """
+UPDATE shard_lease
+   SET owner = $2, epoch = epoch + 1,
+       lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+ WHERE shard = $1 AND (lease_until <= clock_timestamp() OR epoch = $4)
+RETURNING epoch, (extract(epoch FROM alive_at) * 1000)::bigint AS alive_at,
+          (SELECT log_id FROM log_meta WHERE log_meta.shard = shard_lease.shard) AS log_id
+"""
+LOOK = """
+SELECT owner, lease_until,
+       (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::bigint AS remaining_ms
+  FROM shard_lease WHERE shard = $1 AND lease_until > clock_timestamp()
+"""
+RENEW = """
+UPDATE shard_lease
+   SET alive_at = clock_timestamp(),
+       lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+ WHERE shard = $1 AND epoch = $2
+"""
+RELEASE = "UPDATE shard_lease SET lease_until = clock_timestamp() WHERE shard = $1 AND epoch = $2"
+COLUMNS = ("shard", *Record.__struct_fields__)
+# json_send() gives the text of a json as bytes: nothing is decoded here only to be encoded again.
+SELECT = """SELECT position, room, seq, at, actor, json_send(event), hash, command_id, command_hash,
+                   coalesce(json_send(result), '') FROM events"""
+LAST = "SELECT position, at FROM events WHERE shard = $1 ORDER BY position DESC LIMIT 1"
+SAVE_SNAPSHOT = """
+INSERT INTO snapshots (shard, position, data)
+SELECT shard, $3, $4 FROM shard_lease WHERE shard = $1 AND epoch = $2
+ON CONFLICT (shard, position) DO UPDATE SET data = excluded.data, saved_at = excluded.saved_at
+"""
+FORGET_SNAPSHOTS = """
+DELETE FROM snapshots WHERE shard = $1 AND position NOT IN
+    (SELECT position FROM snapshots WHERE shard = $1 ORDER BY position DESC LIMIT 2)
+"""
+LOAD_SNAPSHOT = """
+SELECT position, data FROM snapshots WHERE shard = $1 ORDER BY position DESC LIMIT 1
+"""
+
+
+class PostgresLog:
+    """The log of one shard, kept in Postgres (`engine.ports.EventLog`)."""
+
+    def __init__(
+        self,
+        url: str,
+        shard: int = 0,
+        lease_ttl_ms: Millis = 6_000,
+        command_timeout_ms: Millis = 5_000,
+    ) -> None:
+        """Nothing is connected before the first call.
+
+        Args:
+            url: of the database; it must exist and be UTF-8. The tables are made in it.
+            shard: which log of the database.
+            lease_ttl_ms: how long after its last `renew` an owner counts as living.
+            command_timeout_ms: how long a statement may take before it is LogUnavailable.
+        """
+        assert shard >= 0, f"shard {shard} is negative"
+        self._name = f"shard {shard}"
+        self._shard = shard
+        self._lease_ttl_ms = lease_ttl_ms
+        self._connections = PostgresConnections(url, f"outcry {self._name}", command_timeout_ms)
+        self._epoch = NO_EPOCH
+        self._head = 0
+
+    async def acquire(self, owner: str) -> Acquired:
+        """Become the one writer; makes and updates the tables.
+
+        If the lease is held, watch it for as long as it can last, since its owner may be dead.
+        An owner that acquires again gets its next epoch at once, after its appends under way.
+
+        Raises:
+            LeaseHeld: the lease was renewed meanwhile, or outlasts ours.
+            WrongSchema: the tables and this program do not belong together.
+        """
+        async with self._connections.writing() as connection:
+            await prepare(connection, self._shard)
+            taken = await self._take(connection, owner)
+            self._epoch = taken["epoch"]
+            # CUT_OFF knows our sessions by this name.
+            self._connections.name = f"outcry {self._name} epoch {self._epoch}"
+            await connection.execute(f"SET application_name = '{self._connections.name}'")
+            last = await connection.fetchrow(LAST, self._shard)
+            self._head, last_at = last or (0, None)
+        return Acquired(self._epoch, taken["log_id"], later(taken["alive_at"], last_at))
+
+    async def renew(self) -> None:
+        async with self._connections.writing() as connection:
+            done = await connection.execute(RENEW, self._shard, self._epoch, self._lease_ttl_ms)
+            if done != "UPDATE 1":
+                raise LeaseLost(self._name, self._epoch)
+
+    async def release(self) -> None:
+        async with self._connections.writing() as connection:
+            await connection.execute(RELEASE, self._shard, self._epoch)
+            self._epoch = NO_EPOCH
+
+    async def append(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        async with self._connections.writing() as connection:
+            # Two statements in one message save a round trip. An append that fails leaves its
+            # transaction to the connection, which is thrown away.
+            fence = await connection.execute(
+                "BEGIN; SELECT 1 FROM shard_lease"
+                f" WHERE shard = {self._shard} AND epoch = {self._epoch} FOR SHARE"
+            )
+            if fence != "SELECT 1":
+                raise LeaseLost(self._name, self._epoch)
+            assert_follows(records, self._head)
+            try:
+                await connection.copy_records_to_table(
+                    "events", columns=COLUMNS, records=self._rows(records)
+                )
+            except asyncpg.UniqueViolationError as error:
+                raise LeaseLost(self._name, self._epoch) from error
+            await connection.execute("COMMIT")
+            self._head = records[-1].position
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        sql = f"{SELECT} WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3"
+        return checked_by_position(await self._fetch(sql, after, limit), after)
+
+    async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
+        sql = f"{SELECT} WHERE shard = $1 AND room = $2 AND seq > $3 ORDER BY seq LIMIT $4"
+        return checked_by_seq(await self._fetch(sql, room, after, limit), after)
+
+    async def head(self) -> int:
+        async with self._connections.beside() as connection:
+            return await connection.fetchval(LAST, self._shard) or 0
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep this snapshot and the one before it. Raises LeaseLost."""
+        assert snapshot.position <= self._head, "a snapshot holds what is durable, no more"
+        # It goes beside the appends and takes no lock on the lease: a snapshot of durable records
+        # is right whoever saves it.
+        async with self._connections.beside() as connection:
+            row = (self._shard, self._epoch, snapshot.position, snapshot.data)
+            done = await connection.execute(SAVE_SNAPSHOT, *row, timeout=SNAPSHOT_SECONDS_MAX)
+            if done != "INSERT 0 1":
+                raise LeaseLost(self._name, self._epoch)
+            await connection.execute(FORGET_SNAPSHOTS, self._shard)
+
+    async def load_snapshot(self) -> Snapshot | None:
+        async with self._connections.beside() as connection:
+            row = await connection.fetchrow(
+                LOAD_SNAPSHOT, self._shard, timeout=SNAPSHOT_SECONDS_MAX
+            )
+        return None if row is None else Snapshot(*row)
+
+    async def close(self) -> None:
+        self._connections.close()
+
+    async def _take(self, connection: Connection, owner: str) -> asyncpg.Record:
+        loop = asyncio.get_running_loop()
+        poll = self._lease_ttl_ms / 1_000 / POLLS_PER_LEASE
+        deadline = loop.time() + self._lease_ttl_ms / 1_000 + poll
+        seen = None
+        while True:
+            await connection.execute(CUT_OFF, self._shard)
+            taken = await connection.fetchrow(
+                TAKE, self._shard, owner, self._lease_ttl_ms, self._epoch
+            )
+            if taken is not None:
+                return taken
+            lease = await connection.fetchrow(LOOK, self._shard)
+            if lease is None:
+                continue
+            renewed = seen is not None and lease["lease_until"] != seen
+            if renewed or loop.time() > deadline:
+                raise LeaseHeld(self._name, lease["owner"], lease["remaining_ms"])
+            seen = lease["lease_until"]
+            await asyncio.sleep(poll)
+
+    async def _fetch(self, sql: str, *arguments: object) -> list[Record]:
+        async with self._connections.beside() as connection:
+            rows = await connection.fetch(sql, self._shard, *arguments)
+        return list(starmap(Record, rows))
+
+    def _rows(self, records: Sequence[Record]) -> list[tuple[object, ...]]:
+        return [
+            (
+                self._shard,
+                r.position,
+                r.room,
+                r.seq,
+                r.at,
+                r.actor,
+                r.event.decode(),
+                r.hash,
+                r.command_id,
+                r.command_hash,
+                r.result.decode() or None,
+            )
+            for r in records
+        ]

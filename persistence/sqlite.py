@@ -1,0 +1,212 @@
+"""The log as an SQLite file: the embedded default, one file for a shard.
+
+Two threads hold a connection each, so that reading a long history never holds up an append. The
+owner is whoever holds an exclusive lock on the file `<path>.lock`, which the system takes from a
+process the moment it dies. The epoch in the file is the second fence. The file must lie on a local
+disk: neither SQLite's own locks nor this one can be trusted on a network share.
+"""
+
+import fcntl
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from pathlib import Path
+
+from msgspec.structs import astuple
+
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.ports import Acquired, Snapshot
+from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost, LogUnavailable
+from persistence.migrations import load_migrations, pending
+from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
+from persistence.sqlite_thread import SqliteThread
+
+# Text goes in and comes out as bytes: SQLite does the cast, and Python decodes nothing.
+COLUMNS = """position, room, seq, at, actor, CAST(event AS BLOB), hash, command_id, command_hash,
+             CAST(coalesce(result, '') AS BLOB)"""
+INSERT = """INSERT INTO events VALUES
+            (?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, nullif(CAST(? AS TEXT), ''))"""
+READ = f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?"
+READ_ROOM = f"SELECT {COLUMNS} FROM events WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?"
+LAST = "SELECT position, at FROM events ORDER BY position DESC LIMIT 1"
+FORGET_SNAPSHOTS = """DELETE FROM snapshots WHERE position NOT IN
+                      (SELECT position FROM snapshots ORDER BY position DESC LIMIT 2)"""
+
+
+def wall_clock_ms() -> Millis:
+    """Return the system's time, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class SqliteLog:
+    """The log of one shard, kept in one file (`engine.ports.EventLog`)."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        clock: Callable[[], Millis] = wall_clock_ms,
+        busy_timeout_ms: Millis = 5_000,
+    ) -> None:
+        """Nothing is opened or made before the first call.
+
+        Args:
+            path: the file; its folder must exist. `-wal`, `-shm` and `.lock` stand beside it.
+            clock: stamps the lease and the snapshots, ms since 1970.
+            busy_timeout_ms: how long to wait for a foreign program that has locked the file.
+        """
+        self._path = Path(path)
+        self._clock = clock
+        self._writer = SqliteThread(self._path, busy_timeout_ms, writes=True)
+        self._reader = SqliteThread(self._path, busy_timeout_ms, writes=False)
+        self._lock_file: int | None = None
+        self._epoch = NO_EPOCH
+        self._head = 0
+
+    async def acquire(self, owner: str) -> Acquired:
+        """Become the one writer, at once or not at all; makes and updates the tables."""
+        signature = f"{owner} (pid {os.getpid()} on {socket.gethostname()})"
+
+        def work(connection: sqlite3.Connection) -> Acquired:
+            self._lock(connection)
+            _migrate(connection)
+            return self._take(connection, signature)
+
+        return await self._writer.run(work)
+
+    async def renew(self) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            sql = "UPDATE lease SET alive_at = ? WHERE epoch = ?"
+            if connection.execute(sql, (self._clock(), self._epoch)).rowcount != 1:
+                raise LeaseLost(self._path, self._epoch)
+
+        await self._writer.run(work)
+
+    async def release(self) -> None:
+        self._epoch = NO_EPOCH
+        self._unlock()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._begin(connection)
+            assert_follows(records, self._head)
+            try:
+                connection.executemany(INSERT, map(astuple, records))
+            except sqlite3.IntegrityError as error:
+                raise LeaseLost(self._path, self._epoch) from error
+            connection.execute("COMMIT")
+            self._head = records[-1].position
+
+        await self._writer.run(work)
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        return checked_by_position(await self._records(READ, (after, limit)), after)
+
+    async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
+        return checked_by_seq(await self._records(READ_ROOM, (room, after, limit)), after)
+
+    async def head(self) -> int:
+        return await self._reader.run(lambda connection: _last(connection)[0])
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            self._begin(connection)
+            assert snapshot.position <= self._head, "a snapshot holds what is durable, no more"
+            row = (snapshot.position, snapshot.data, self._clock())
+            connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", row)
+            connection.execute(FORGET_SNAPSHOTS)
+            connection.execute("COMMIT")
+
+        await self._writer.run(work)
+
+    async def load_snapshot(self) -> Snapshot | None:
+        sql = "SELECT position, data FROM snapshots ORDER BY position DESC LIMIT 1"
+        row = await self._reader.run(lambda connection: connection.execute(sql).fetchone())
+        return row and Snapshot(*row)
+
+    async def close(self) -> None:
+        """Let go of files and threads, and so of the lock: the next owner need not wait."""
+        await self._reader.close()
+        await self._writer.close()
+        self._unlock()
+
+    async def _records(self, sql: str, arguments: tuple[object, ...]) -> list[Record]:
+        return await self._reader.run(
+            lambda connection: list(starmap(Record, connection.execute(sql, arguments)))
+        )
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Open a transaction that only the owner gets."""
+        connection.execute("BEGIN IMMEDIATE")
+        sql = "SELECT 1 FROM lease WHERE epoch = ?"
+        if connection.execute(sql, (self._epoch,)).fetchone() is None:
+            raise LeaseLost(self._path, self._epoch)
+
+    def _take(self, connection: sqlite3.Connection, signature: str) -> Acquired:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE lease SET owner = ?, epoch = epoch + 1", (signature,))
+        sql = "SELECT epoch, log_id, alive_at FROM lease, meta"
+        epoch, log_id, alive_at = connection.execute(sql).fetchone()
+        connection.execute("COMMIT")
+        self._epoch = epoch
+        self._head, last_at = _last(connection)
+        return Acquired(epoch, log_id, later(alive_at, last_at))
+
+    def _lock(self, connection: sqlite3.Connection) -> None:
+        if self._lock_file is not None:
+            return
+        try:
+            file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise LogUnavailable(error) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            if isinstance(error, BlockingIOError):
+                raise LeaseHeld(self._path, _owner(connection), None) from error
+            raise LogUnavailable(error) from error
+        self._lock_file = file
+
+    def _unlock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, Millis | None]:
+    row: tuple[int, Millis] | None = connection.execute(LAST).fetchone()
+    return row or (0, None)
+
+
+def _owner(connection: sqlite3.Connection) -> str:
+    """Return who the lease says it is; its process may have locked the file and not yet said so."""
+    try:
+        row = connection.execute("SELECT owner FROM lease").fetchone()
+    except sqlite3.OperationalError:
+        return "a process that is just starting"
+    return str(row[0])
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations"
+        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)"
+    )
+    applied = dict(connection.execute("SELECT number, checksum FROM schema_migrations"))
+    for m in pending(load_migrations("sqlite"), applied):
+        # executescript() ends a transaction that is open, so the script brings its own.
+        done = f"INSERT INTO schema_migrations VALUES ({m.number}, '{m.name}', '{m.checksum}');"
+        connection.executescript(f"BEGIN IMMEDIATE; {m.sql}\n{done} COMMIT;")
+    connection.execute(
+        "INSERT INTO meta SELECT 0, lower(hex(randomblob(4))) WHERE NOT EXISTS (SELECT * FROM meta)"
+    )
+    connection.execute(
+        "INSERT INTO lease SELECT 0, '', 0, NULL WHERE NOT EXISTS (SELECT * FROM lease)"
+    )
