@@ -1,0 +1,1 @@
+"""Websocket and HTTP: everything between a socket's bytes and a command."""

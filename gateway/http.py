@@ -1,0 +1,94 @@
+"""The HTTP door: which address leads where. One port with the websocket."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from engine.kernel.outcome import UNAVAILABLE, Rejected
+from gateway import pages
+from gateway.asyncapi import asyncapi_document
+from gateway.gateway import Gateway
+from gateway.hooks import Hooks
+from gateway.http_calls import AdvanceClock, Calls
+from gateway.http_replies import JsonResponse, exception_handlers, refusal
+from gateway.openapi import openapi_document
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(
+    gateway: Gateway,
+    *,
+    metrics: Callable[[], bytes],
+    hook_secret: str = "",
+    advance: AdvanceClock | None = None,
+) -> Starlette:
+    """The application for uvicorn.
+
+    `metrics` gives the Prometheus text. Without `hook_secret` there are no webhooks, and without
+    `advance` there is no test clock: their addresses do not exist.
+    """
+    calls = Calls(gateway.desk, advance)
+    routes = [
+        Route("/v1/commands", calls.command, methods=["POST"]),
+        Route("/v1/rooms/{room}", calls.room),
+        Route("/v1/rooms/{room}/events", calls.events),
+        Route("/healthz", _always(b'{"status":"ok"}')),
+        Route("/readyz", _ready(gateway)),
+        Route("/metrics", _metrics(metrics)),
+        *_documents(gateway),
+    ]
+    if hook_secret:
+        hooks = Hooks(gateway.desk, hook_secret)
+        routes.append(Route("/v1/hooks/{provider}", hooks.receive, methods=["POST"]))
+    if advance:
+        routes.append(Route("/v1/test/clock", calls.clock, methods=["POST"]))
+    return Starlette(routes=routes, exception_handlers=exception_handlers())
+
+
+def _documents(gateway: Gateway) -> list[Route]:
+    registry = gateway.desk.registry
+    asyncapi, openapi = asyncapi_document(registry), openapi_document(registry)
+    return [
+        Route("/asyncapi.json", _always(msgspec.json.encode(asyncapi))),
+        Route("/openapi.json", _always(msgspec.json.encode(openapi))),
+        Route("/docs", _page(pages.docs(registry, openapi))),
+        Route("/", _page(pages.front())),
+    ]
+
+
+def _always(body: bytes) -> Endpoint:
+    async def answer(_request: Request) -> Response:
+        return JsonResponse(body)
+
+    return answer
+
+
+def _page(html: str) -> Endpoint:
+    async def answer(_request: Request) -> Response:
+        return Response(html, media_type="text/html", headers=pages.HEADERS)
+
+    return answer
+
+
+def _ready(gateway: Gateway) -> Endpoint:
+    async def answer(_request: Request) -> Response:
+        if gateway.desk.sink.is_ready:
+            return JsonResponse(b'{"status":"ready"}')
+        what = "the house is recovering, or its log cannot be written; ask again soon"
+        return refusal(None, Rejected(UNAVAILABLE, what))
+
+    return answer
+
+
+def _metrics(metrics: Callable[[], bytes]) -> Endpoint:
+    async def answer(_request: Request) -> Response:
+        return Response(metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    return answer

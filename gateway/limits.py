@@ -1,0 +1,59 @@
+"""Every bound of the gateway, in one place. Beyond a bound there is a named refusal."""
+
+from engine.kernel.limits import HISTORY_PAGE_MAX
+
+MESSAGE_BYTES_MAX = 65_536
+"""Largest frame or body in (PROTOCOL, connecting). The largest command is a tenth of it."""
+
+BROKEN_FRAMES_MAX = 3
+"""Frames in a row that are no JSON: whoever sends so many does not speak the protocol (4002)."""
+
+SUBSCRIPTIONS_MAX = 200
+"""Rooms that one connection may listen to (operations 1)."""
+
+JOINING_BYTES_MAX = 1_048_576
+"""Frames kept for a subscriber whose snapshot is on its way: as many as a slow reader may owe."""
+
+CONNECTIONS_MAX = 50_000
+"""Open websockets of one process, unless configured: about 1 GiB at 20 KiB each."""
+
+CONNECTIONS_PER_USER_MAX = 2_000
+"""Open websockets of one user, unless configured. Generous: it stops a runaway client, while a
+service or a load generator may hold many."""
+
+RATE_WINDOW_MS = 60_000
+"""Length of the sliding window of the rate limits (operations 1)."""
+
+RATE_USER = 1_000
+"""Calls in a window for each user with a valid token, unless configured (operations 1)."""
+
+RATE_GUEST = 100
+"""Calls in a window for each address without a valid token, unless configured (operations 1)."""
+
+RATE_KEYS_MAX = 100_000
+"""Users, and addresses, that are counted at a time. The oldest is forgotten for a new one, so
+that a flood of addresses costs memory for so many and no more."""
+
+ECHO_CHARACTERS_MAX = 100
+"""How much of what a client sent is quoted back to it in an error."""
+
+TOKEN_CHARACTERS_MAX = 8_192
+"""Longest token that is looked at: common HTTP servers bound the whole header likewise."""
+
+TOKEN_LEEWAY_S = 5
+"""By how much the clock of whoever issues tokens may differ from ours."""
+
+HOOK_TOLERANCE_MS = 300_000
+"""How old or how far ahead a webhook's signature may be. Within it the payment's id is what
+stops a replay: each counts once."""
+
+HISTORY_PAGE = 100
+"""Events in a page of history, if the client does not say how many."""
+
+RECONNECT_MS_MIN = 500
+"""The earliest that a client is asked to come back after a restart."""
+
+RECONNECT_MS_SPREAD = 4_000
+"""Over which the returns are spread, so that clients do not come back all at once."""
+
+assert HISTORY_PAGE <= HISTORY_PAGE_MAX
