@@ -1,0 +1,152 @@
+"""The command line: what may be asked, and what is said when it fails."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from engine.kernel.actor import KYC_STATES, ROLES
+from engine.registry import build_registry, find_domains
+from persistence.errors import LeaseHeld, LeaseLost, LogError
+from runtime import logs
+from runtime.config import (
+    Config,
+    ConfigError,
+    add_flags,
+    print_config,
+    read_config,
+    read_markets,
+)
+from runtime.log_choice import open_log, place_of
+from runtime.progress import Progress
+from runtime.tokens import issue_token
+from runtime.verify import VerifyError, verify
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_LEASE_LOST = 3
+
+LOG_FLAGS = ("data", "postgres", "markets", "log_format", "log_level")
+TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what the arguments ask. Returns the exit code."""
+    if not __debug__:
+        print("outcry does not run under `python -O`: its assertions guard money", file=sys.stderr)
+        return EXIT_USAGE
+    arguments = _parser().parse_args(argv)
+    try:
+        config = read_config(arguments)
+        act: Callable[[Config, argparse.Namespace], int] = arguments.act
+        return act(config, arguments)
+    except ConfigError as problem:
+        print(f"outcry: {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    except LeaseLost as problem:
+        print(f"outcry: {problem}", file=sys.stderr)
+        return EXIT_LEASE_LOST
+    except (LogError, LeaseHeld, VerifyError) as problem:
+        print(f"outcry: {problem}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="outcry", description="A real-time marketplace engine: auctions, money, one writer."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = _command(commands, "serve", _serve, "serve everything in one process")
+    add_flags(serve)
+    serve.add_argument("--print-config", action="store_true", help="print settings, and exit")
+    demo = _command(commands, "demo", _demo, "serve a market that is alive, and show it")
+    add_flags(demo)
+    demo.add_argument("--seconds", type=float, default=0, help="stop after N s; 0: at Ctrl-C")
+    token = _command(commands, "token", _token, "print a token for a user")
+    add_flags(token, TOKEN_FLAGS)
+    token.add_argument("--user", required=True, help="user id, such as u1")
+    token.add_argument("--role", default="user", choices=[r for r in ROLES if r != "guest"])
+    token.add_argument("--kyc", default="none", choices=KYC_STATES)
+    token.add_argument("--ttl", default="1h", help="how long it is good: 90s, 15m, 1h, 7d")
+    check = _command(commands, "verify", _verify, "read the log, replay it, check everything")
+    add_flags(check, LOG_FLAGS)
+    bench = _command(commands, "bench", _bench, "measure, with a report")
+    bench.add_argument("rest", nargs=argparse.REMAINDER, help="options of the benchmarks")
+    return parser
+
+
+def _command(
+    commands: Any, name: str, act: Callable[[Config, argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(act=act)
+    return parser
+
+
+def _serve(config: Config, arguments: argparse.Namespace) -> int:
+    if arguments.print_config:
+        print(print_config(config))
+        return 0
+    from runtime.serve import serve
+
+    logs.set_up(config)
+    return _loop(serve(config))
+
+
+def _demo(config: Config, arguments: argparse.Namespace) -> int:
+    from runtime.demo import demo
+
+    return _loop(demo(config, arguments.seconds))
+
+
+def _token(config: Config, arguments: argparse.Namespace) -> int:
+    print(issue_token(config, arguments.user, arguments.role, arguments.kyc, arguments.ttl))
+    return 0
+
+
+def _verify(config: Config, _: argparse.Namespace) -> int:
+    logs.set_up(config)
+    return _loop(_verify_log(config))
+
+
+async def _verify_log(config: Config) -> int:
+    log = open_log(config)
+    progress = Progress("verifying", "records")
+    try:
+        found = await verify(
+            log, build_registry(find_domains()), read_markets(config.markets), progress.show
+        )
+    finally:
+        progress.end()
+        await log.close()
+    print(f"log      {place_of(config)}")
+    print(f"records  {found.records}, every receipt follows from the one before")
+    print("rooms    " + ", ".join(f"{n} {kind}" for kind, n in found.rooms.items()))
+    for event, count in found.events.items():
+        print(f"  {count:>10} {event}")
+    for currency, total in found.sums.items():
+        print(f"ledger   {currency} sums to {total}")
+    print(f"digest   {found.digest}")
+    print("every invariant holds")
+    return 0
+
+
+def _bench(_config: Config, arguments: argparse.Namespace) -> int:
+    if find_spec("bench") is None:
+        raise ConfigError("the benchmarks come with a checkout only: run `make bench` there")
+    # A process of their own: the load must not share a loop with what it measures.
+    return subprocess.run([sys.executable, "-m", "bench", *arguments.rest], check=False).returncode
+
+
+def _loop(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,145 @@
+"""One struct with every setting: flag, environment variable, default and unit."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from engine.kernel.market import BUILT_IN, Market
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the text names it and the remedy."""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Settings of `outcry serve`. Each is a flag (`--rate-user`) and an environment variable
+    (`OUTCRY_RATE_USER`); the flag wins."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port; 0: any free one")] = 8080
+    data: Annotated[str, Meta(description="folder of the embedded log and of the secrets")] = (
+        ".outcry"
+    )
+    postgres: Annotated[
+        str, Meta(description="URL of a Postgres that holds the log instead of --data")
+    ] = ""
+    markets: Annotated[
+        str, Meta(description="JSON file with a list of markets (currency, increments, …)")
+    ] = ""
+    rate_user: Annotated[
+        int, Meta(ge=0, description="commands per minute and user; 0: no limit")
+    ] = 1_000
+    rate_guest: Annotated[
+        int, Meta(ge=0, description="commands per minute and address without a token; 0: no limit")
+    ] = 100
+    connections: Annotated[int, Meta(ge=1, description="most websockets at once")] = 50_000
+    connections_per_user: Annotated[
+        int, Meta(ge=1, description="most websockets of one user at once")
+    ] = 2_000
+    proxies: Annotated[
+        str, Meta(description="addresses of own proxies whose X-Forwarded-For is believed")
+    ] = ""
+    origins: Annotated[
+        str, Meta(description="allowed Origins beside the own, comma-separated; *: all")
+    ] = ""
+    jwt_secret: Annotated[
+        str, Meta(description="HS256 secret of the tokens; default: one made in --data")
+    ] = ""
+    jwks: Annotated[
+        str, Meta(description="JWKS file with EdDSA or RS256 keys, instead of the secret")
+    ] = ""
+    jwt_algorithm: Annotated[
+        str, Meta(pattern="^(HS256|EdDSA|RS256)$", description="the one algorithm of tokens")
+    ] = "HS256"
+    jwt_issuer: Annotated[str, Meta(description="required `iss` of tokens")] = "outcry"
+    jwt_audience: Annotated[str, Meta(description="required `aud` of tokens")] = "outcry"
+    webhook_secret: Annotated[
+        str, Meta(description="signs payment webhooks; default: one made in --data")
+    ] = ""
+    ping_interval_ms: Annotated[
+        int, Meta(ge=100, description="silence after which a websocket is pinged, ms")
+    ] = 25_000
+    backlog_bytes: Annotated[
+        int, Meta(ge=65_536, description="unsent bytes after which a slow reader is closed")
+    ] = 1_048_576
+    log_format: Annotated[
+        str, Meta(pattern="^(auto|json|text)$", description="auto: text on a terminal, else json")
+    ] = "auto"
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$", description="least level of log lines")
+    ] = "info"
+    test_clock: Annotated[
+        bool, Meta(description="let an admin move the engine's time: never in earnest")
+    ] = False
+
+
+SECRETS = frozenset({"jwt_secret", "webhook_secret"})
+
+
+def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()) -> None:
+    """A flag for each setting, or for those named."""
+    hints = get_type_hints(Config, include_extras=True)
+    defaults = Config()
+    for name in names or Config.__struct_fields__:
+        default = getattr(defaults, name)
+        description = _meta(hints[name]).description or ""
+        text = f"{description} [{env_name(name)}; default: {default!r}]".replace("%", "%%")
+        flag = "--" + name.replace("_", "-")
+        if isinstance(default, bool):
+            parser.add_argument(flag, action="store_true", default=None, help=text)
+        else:
+            parser.add_argument(flag, default=None, metavar=_metavar(default), help=text)
+
+
+def read_config(flags: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Config:
+    """Flags over environment over defaults. Raises ConfigError."""
+    values: dict[str, Any] = {}
+    for name in Config.__struct_fields__:
+        given = getattr(flags, name, None)
+        value = environ.get(env_name(name)) if given is None else given
+        if value is not None:
+            values[name] = value
+    try:
+        return msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as problem:
+        raise ConfigError(f"{problem}; see --help") from None
+
+
+def print_config(config: Config) -> str:
+    """What is in force, as JSON; secrets are not shown."""
+    shown = {
+        name: "(set)" if name in SECRETS and value else value
+        for name, value in msgspec.structs.asdict(config).items()
+    }
+    return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+
+
+def read_markets(path: str) -> dict[str, Market]:
+    """The built-in markets, and those of the file over them. Raises ConfigError."""
+    if not path:
+        return dict(BUILT_IN)
+    try:
+        listed = msgspec.json.decode(Path(path).read_bytes(), type=list[Market])
+    except (OSError, msgspec.MsgspecError) as problem:
+        raise ConfigError(f"markets file {path}: {problem}") from None
+    return BUILT_IN | {market.currency: market for market in listed}
+
+
+def env_name(name: str) -> str:
+    """`rate_user` -> `OUTCRY_RATE_USER`."""
+    return f"OUTCRY_{name.upper()}"
+
+
+def _meta(hint: Any) -> Meta:
+    assert get_origin(hint) is Annotated, "every setting has a description"
+    (meta,) = (found for found in get_args(hint) if isinstance(found, Meta))
+    return meta
+
+
+def _metavar(default: object) -> str:
+    return "N" if isinstance(default, int) else "TEXT"

@@ -1,0 +1,439 @@
+"""The writer's loop: the sequencer, driven by asyncio and bound to a log.
+
+Everything that touches engine state happens synchronously in `submit`, `subscribe`, `see` or
+`_tick`; the loop only writes batches and lets go of what rested on them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import look, snapshot
+from engine.contract import Command
+from engine.kernel.actor import Actor
+from engine.kernel.limits import HISTORY_PAGE_MAX, SNAPSHOT_EVERY
+from engine.kernel.market import Market
+from engine.kernel.outcome import UNAVAILABLE, Rejected
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.look import Sight
+from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Snapshot, Subscribed
+from engine.registry import Registry
+from engine.sequencer import Accepted, Done, Heard, Output, Recall, Refused, Sequencer
+from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
+from runtime.clock import Clock
+from runtime.recovery import Recovered, recover
+from runtime.writer_counts import WriterCounts
+
+logger = logging.getLogger(__name__)
+
+RETRY_MS = (200, 500, 1_000, 2_000)
+RENEW_MS = 2_000
+LEASE_MS = 6_000
+
+
+class Writer:
+    """The one writer of a shard (`ports.CommandSink`). Call `start`, then `run` as a task."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        registry: Registry,
+        markets: dict[str, Market],
+        fan_out: FanOut,
+        clock: Clock,
+    ) -> None:
+        self.counts = WriterCounts()
+        self.clock = clock
+        self._log = log
+        self._registry = registry
+        self._markets = markets
+        self._fan_out = fan_out
+        self._sequencer: Sequencer | None = None
+        self._log_id = ""
+        self._owner = ""
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due: Millis | None = None
+        self._lost: LeaseLost | None = None
+        self._alive_at: Millis = 0
+        self._owner_until = 0.0
+        self._snapshot_position = 0
+        self._online: set[str] = set()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(
+        self, owner: str, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Recovered:
+        """Take the lease, recover, fire what fell due while nobody served the log.
+
+        Raises LeaseHeld if another process serves it, LogUnavailable if it cannot be read."""
+        self._owner = owner
+        acquired = await self._acquire()
+        recovered = await recover(self._log, self._registry, self._markets, progress)
+        self._serve(recovered, acquired.alive_at)
+        return recovered
+
+    async def run(self) -> None:
+        """Write batches until `stop`. Raises LeaseLost or LeaseHeld when another process took
+        over: then everything in flight has been answered, and the process must end."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while not self._stopping or self._busy:
+                await self._work.wait()
+                self._work.clear()
+                if self._lost:
+                    raise self._lost
+                await self._write_batches()
+        except (LeaseLost, LeaseHeld):
+            self._refuse_all()
+            raise
+        finally:
+            renewing.cancel()
+            self._idle.set()
+
+    async def stop(self) -> None:
+        """Refuse new commands, write what is decided, keep a snapshot, give the lease up."""
+        self._stopping = True
+        self._work.set()
+        await self._idle.wait()
+        sequencer = self._sequencer
+        self._sequencer = None
+        if self._timer:
+            self._timer.cancel()
+        if sequencer:
+            core = sequencer.core
+            await self._log.save_snapshot(Snapshot(core.position, snapshot.take(core)))
+            await self._log.release()
+
+    # CommandSink
+
+    @property
+    def log_id(self) -> str:
+        return self._log_id
+
+    @property
+    def is_ready(self) -> bool:
+        return self._sequencer is not None and not self._stopping
+
+    def now(self) -> Millis:
+        return self.clock.now()
+
+    def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
+        if (sequencer := self._open) is None:
+            to(_unavailable(command.id))
+            return
+        sequencer.submit(command, actor, to, self.clock.now())
+        self._after_step(sequencer)
+
+    def subscribe(
+        self,
+        room: str,
+        viewer: Actor,
+        after: int | None,
+        log_id: str | None,
+        to: Callable[[Subscribed | Refused], None],
+    ) -> tuple[str, int] | None:
+        if (sequencer := self._open) is None:
+            to(_unavailable(""))
+            return None
+        sight = look.see(sequencer.core, room, viewer)
+        if isinstance(sight, Rejected):
+            self._hand(sequencer, to, Refused(to, "", sight))
+            return None
+        known = after is not None and log_id in (None, self._log_id) and after <= sight.seq
+        missed = look.tail_after(sequencer.core, room, after) if known and after is not None else []
+        if missed is None:
+            assert after is not None, "only a resumed subscription misses something"
+            self._hand(sequencer, lambda _: self._spawn(self._backfill(sight, after, to)), None)
+        else:
+            frames = look.frames(sequencer.core, missed, sight.audience)
+            state = b"" if known else sight.state
+            self._hand(
+                sequencer,
+                to,
+                Subscribed(room, sight.audience, sight.seq, known, frames, state),
+            )
+        return sight.audience, sight.seq
+
+    def audience(self, room: str, viewer: Actor) -> str:
+        return look.audience_of(self._sequencer.core, room, viewer) if self._sequencer else ""
+
+    def gate(self, to: Callable[[Any], None], value: Any) -> None:
+        if (sequencer := self._open) is None:
+            to(_unavailable(""))
+        else:
+            self._hand(sequencer, to, value)
+
+    def see(self, room: str, viewer: Actor, to: Callable[[Sight | Refused], None]) -> None:
+        if (sequencer := self._open) is None:
+            to(_unavailable(""))
+            return
+        sight = look.see(sequencer.core, room, viewer)
+        self._hand(sequencer, to, Refused(to, "", sight) if isinstance(sight, Rejected) else sight)
+
+    async def history(
+        self, room: str, viewer: Actor, after: int, limit: int
+    ) -> Sequence[bytes] | Rejected:
+        if (sequencer := self._open) is None:
+            return _unavailable("").rejected
+        sight = look.see(sequencer.core, room, viewer)
+        if isinstance(sight, Rejected):
+            return sight
+        try:
+            records = await self._log.read_room(room, after, min(limit, HISTORY_PAGE_MAX))
+        except LogUnavailable:
+            return _unavailable("").rejected
+        return look.frames(sequencer.core, records, sight.audience)
+
+    def presence(self, user: str, online: bool) -> None:
+        (self._online.add if online else self._online.discard)(user)
+        if sequencer := self._open:
+            sequencer.presence(user, online, self.clock.now())
+            self._after_step(sequencer)
+
+    # Beside the port
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms there are."""
+        return len(self._sequencer.core.rooms) if self._sequencer else 0
+
+    @property
+    def backlog(self) -> int:
+        """Records decided and not yet durable."""
+        return self._sequencer.backlog if self._sequencer else 0
+
+    async def advance(self, ms: int) -> Millis:
+        """For the test clock: move time ahead, firing each timer at its own moment. Returns
+        the new time when everything that came of it is durable."""
+        target = self.clock.now() + ms
+        while (sequencer := self._open) and (due := sequencer.next_due) and due <= target:
+            self.clock.not_before(due)
+            self._tick()
+            await self._settled()
+        self.clock.not_before(target)
+        self._tick()
+        await self._settled()
+        return self.clock.now()
+
+    async def _settled(self) -> None:
+        durable = asyncio.get_running_loop().create_future()
+        self.gate(durable.set_result, None)
+        await durable
+
+    @property
+    def _open(self) -> Sequencer | None:
+        """The sequencer, if it may be used now. A process that slept past its lease answers
+        nobody until the log has told it that it is still the owner."""
+        if self._stopping or time.monotonic() > self._owner_until:
+            return None
+        return self._sequencer
+
+    def _alive(self) -> None:
+        self._alive_at = self.clock.now()
+        self._owner_until = time.monotonic() + LEASE_MS / 1_000
+
+    @property
+    def _busy(self) -> bool:
+        return self._sequencer is not None and self._sequencer.backlog > 0
+
+    async def _acquire(self) -> Acquired:
+        acquired = await self._log.acquire(self._owner)
+        self._log_id = acquired.log_id
+        self.counts.lease_epoch = acquired.epoch
+        return acquired
+
+    def _serve(self, recovered: Recovered, alive_at: Millis | None) -> None:
+        core = recovered.core
+        self._snapshot_position = recovered.snapshot_position
+        self.clock.not_before(core.now)
+        sequencer = Sequencer(core, self._fan_out.audiences, recovered.remembered)
+        self._sequencer = sequencer
+        self._alive()
+        sequencer.resume(alive_at, self._alive_at, self._online)
+        self._after_step(sequencer)
+
+    def _hand(self, sequencer: Sequencer, to: Callable[[Any], None], value: Any) -> None:
+        sequencer.show(to, value)
+        self._after_step(sequencer)
+
+    def _tick(self) -> None:
+        if sequencer := self._open:
+            sequencer.tick(self.clock.now())
+            self._after_step(sequencer)
+
+    def _after_step(self, sequencer: Sequencer) -> None:
+        self._release(sequencer.take_outputs())
+        if sequencer.backlog:
+            self._work.set()
+        due = sequencer.next_due
+        if due != self._timer_due:
+            self._set_timer(due)
+
+    def _set_timer(self, due: Millis | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer, self._timer_due = None, due
+        if due is not None:
+            delay = max(0, due - self.clock.now()) / 1_000
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = self._timer_due = None
+        self._tick()
+
+    def _release(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            if type(output) is Accepted or type(output) is Refused:
+                output.to(output)
+            elif type(output) is Heard:
+                self._fan_out.publish(output.room, output.audience, output.seq, output.frame)
+            elif type(output) is Done:
+                output.to(output.value)
+            elif type(output) is Recall:
+                self._recall(output)
+
+    def _recall(self, recall: Recall) -> None:
+        """Give the first answer again: from the room's tail, or else from the log."""
+        room = self._sequencer.core.rooms.get(recall.room) if self._sequencer else None
+        for record in reversed(room.tail if room else ()):
+            if record.position == recall.position:
+                recall.to(_stored(recall, record))
+                return
+        self._spawn(self._recall_from_log(recall))
+
+    async def _recall_from_log(self, recall: Recall) -> None:
+        try:
+            (record,) = await self._log.read(recall.position - 1, 1)
+        except LogUnavailable:
+            recall.to(_unavailable(recall.id))
+        else:
+            recall.to(_stored(recall, record))
+
+    async def _backfill(
+        self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]
+    ) -> None:
+        """What a subscriber missed is older than memory: read it from the log."""
+        frames: list[bytes] = []
+        seq = after
+        try:
+            while seq < sight.seq:
+                limit = min(HISTORY_PAGE_MAX, sight.seq - seq)
+                page = await self._log.read_room(sight.room, seq, limit)
+                if not page or self._sequencer is None:
+                    raise LogUnavailable(f"{sight.room} has no record after {seq}")
+                frames += look.frames(self._sequencer.core, page, sight.audience)
+                seq = page[-1].seq
+        except LogUnavailable:
+            to(_unavailable(""))
+        else:
+            to(Subscribed(sight.room, sight.audience, sight.seq, True, frames, b""))
+
+    async def _write_batches(self) -> None:
+        """Write until there is nothing left."""
+        while (sequencer := self._sequencer) and (batch := sequencer.next_batch()):
+            started = time.monotonic()
+            try:
+                await self._log.append(batch)
+            except LogUnavailable as problem:
+                await self._begin_again(problem)
+                return
+            self.counts.batch(len(batch), time.monotonic() - started)
+            self._alive()
+            sequencer.committed()
+            self._after_step(sequencer)
+            self._snapshot_if_due(sequencer)
+
+    def _snapshot_if_due(self, sequencer: Sequencer) -> None:
+        core = sequencer.core
+        if core.position - self._snapshot_position < SNAPSHOT_EVERY:
+            return
+        self._snapshot_position = core.position
+        image = Snapshot(core.position, snapshot.take(core))
+        # The image may hold what is not yet durable: it is kept only when it is.
+        self._hand(sequencer, lambda _: self._spawn(self._save(image)), None)
+
+    async def _save(self, image: Snapshot) -> None:
+        try:
+            await self._log.save_snapshot(image)
+        except LogUnavailable as problem:
+            logger.warning("snapshot not kept: %s", problem)
+
+    async def _begin_again(self, problem: LogError) -> None:
+        """The log failed. What is in memory may not be in it, so memory goes, and comes back
+        from the log as at a start. Until then everybody is told to try again."""
+        logger.error("the log cannot be written: %s", problem)
+        self.counts.log_failures += 1
+        self._refuse_all()
+        attempt = 0
+        while not self._stopping:
+            try:
+                # A new epoch, so that an append whose fate is not known cannot land any more.
+                await self._acquire()
+                recovered = await recover(self._log, self._registry, self._markets)
+            except LogUnavailable as still:
+                delay_ms = RETRY_MS[min(attempt, len(RETRY_MS) - 1)]
+                attempt += 1
+                logger.warning("still no log, next attempt in %d ms: %s", delay_ms, still)
+                await asyncio.sleep(delay_ms / 1_000)
+            else:
+                await self._catch_up(recovered)
+                self._serve(recovered, self._alive_at)
+                logger.info("the log can be written again, at position %d", recovered.core.position)
+                return
+
+    def _refuse_all(self) -> None:
+        sequencer, self._sequencer = self._sequencer, None
+        if sequencer:
+            for refused in sequencer.abandon():
+                refused.to(refused)
+
+    async def _catch_up(self, recovered: Recovered) -> None:
+        """Tell listeners what was written but, as the log failed, never released."""
+        core = recovered.core
+        for room, heard in self._fan_out.positions().items():
+            missed = look.tail_after(core, room, heard)
+            if missed is None:
+                missed = list(await self._log.read_room(room, heard, HISTORY_PAGE_MAX))
+            for audience in self._fan_out.audiences(room):
+                for record, body in zip(missed, look.frames(core, missed, audience), strict=True):
+                    self._fan_out.publish(room, audience, record.seq, body)
+
+    async def _renew(self) -> None:
+        """Say that the owner lives, until someone else does."""
+        while not self._lost:
+            await asyncio.sleep(RENEW_MS / 1_000)
+            try:
+                await self._log.renew()
+            except LogUnavailable as problem:
+                logger.warning("lease not renewed: %s", problem)
+            except LeaseLost as lost:
+                self._lost = lost
+                self._work.set()
+            else:
+                self._alive()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _unavailable(id_: str) -> Refused:
+    return Refused(
+        None,
+        id_,
+        Rejected(UNAVAILABLE, "the log cannot be written now; try again with the same id"),
+    )
+
+
+def _stored(recall: Recall, record: Record) -> Accepted:
+    assert record.command_id == recall.id, f"position {record.position} is another command's"
+    return Accepted(
+        recall.to, recall.id, record.room, record.seq, record.at, record.result, duplicate=True
+    )
