@@ -18,6 +18,7 @@ from engine.contract import (
     Message,
     Notify,
     Reaction,
+    never,
     user_of_presence,
 )
 from engine.house import DEAD_LETTERS, DeadLetter
@@ -40,11 +41,12 @@ encode = msgspec.json.Encoder().encode
 class Room:
     """One unit of order: its state, and where its log stands."""
 
-    __slots__ = ("domain", "hash", "name", "seq", "state", "tail")
+    __slots__ = ("domain", "has_timers", "hash", "name", "seq", "state", "tail")
 
     def __init__(self, name: str, domain: Domain) -> None:
         self.name = name
         self.domain = domain
+        self.has_timers = domain.due is not never
         self.state = domain.initial()
         self.seq = 0
         self.hash = CHAIN_START
@@ -197,36 +199,33 @@ class Core:
         command: Command | Message,
         command_hash: str,
     ) -> bytes:
-        """Apply a decision in its room and queue what it causes elsewhere."""
-        written: list[tuple[Event, bytes, str]] = []
-        user = actor.user
-        chain = room.hash
-        for seq, event in enumerate(events, room.seq + 1):
-            body = encode(event)
-            chain = chain_hash(chain, room.name, seq, self.now, user, body)
-            written.append((event, body, chain))
+        """Apply a decision in its room and queue what it causes elsewhere. Returns the reply's
+        result, which stands on the last record too."""
+        seq = room.seq
+        for event in events:
+            seq += 1
             self._evolve(room, event)
             if event.postings:
                 self._tell_owners(room, seq, event)
-        result = self._result(room, command, events, actor, chain)
-        last = len(written) - 1
         asked = command.id if isinstance(command, Command) else ""
-        for index, (event, body, hash_) in enumerate(written):
+        answer = self._answer(room, command, events, actor) if asked else b""
+        user, react = actor.user, room.domain.react
+        for event in events:
+            body = encode(event)
+            chain = chain_hash(room.hash, room.name, room.seq + 1, self.now, user, body)
+            if asked and room.seq + 1 == seq:
+                answer = _with_receipt(answer, chain)
+                tail = (asked, command_hash, answer)
+            else:
+                tail = _NO_COMMAND
             record = Record(
-                self.position + 1,
-                room.name,
-                room.seq + 1,
-                self.now,
-                user,
-                body,
-                hash_,
-                *((asked, command_hash, result) if index == last and asked else ()),
+                self.position + 1, room.name, room.seq + 1, self.now, user, body, chain, *tail
             )
             self._enter(room, record)
             applied.append(Applied(room, record, event))
-            for reaction in room.domain.react(room.state, event, self.context(room.name, actor)):
+            for reaction in react(room.state, event, self.context(room.name, actor)):
                 self._pending.append((room, record.seq, reaction))
-        return result
+        return answer
 
     def _evolve(self, room: Room, event: Event) -> None:
         if event.postings:
@@ -262,24 +261,11 @@ class Core:
         self.position = record.position
         self.last_at = record.at
 
-    def _result(
-        self,
-        room: Room,
-        command: Command | Message,
-        events: Sequence[Event],
-        actor: Actor,
-        chain: str,
-    ) -> bytes:
-        """The reply's `result`: the domain's, and the receipt of the last event (auction X8)."""
-        if not isinstance(command, Command):
-            return b""
-        answer = room.domain.result(room.state, command, events, self.context(room.name, actor))
-        body = encode(answer) if answer is not None else b"{}"
-        if not events:
-            return body
-        assert body[:1] == b"{", "a result is a JSON object"
-        comma = b"," if len(body) > 2 else b""
-        return b'%s%s"receipt":"%s"}' % (body[:-1], comma, chain.encode())
+    def _answer(self, room: Room, command: Any, events: Sequence[Event], actor: Actor) -> bytes:
+        """The reply's `result`, from the domain."""
+        context = self.context(room.name, actor)
+        answer = room.domain.result(room.state, command, events, context)
+        return encode(answer) if answer is not None else b"{}"
 
     def _tell_owners(self, room: Room, seq: int, event: Event) -> None:
         """Each transfer in or out of a wallet is a notice to its owner (accounts 12.4)."""
@@ -343,3 +329,13 @@ class Core:
             check: Callable[[Any], None] = room.domain.check
             check(room.state)
         self.book.check()
+
+
+_NO_COMMAND = ("", "", b"")
+
+
+def _with_receipt(answer: bytes, chain: str) -> bytes:
+    """The result with the hash of the room's log up to its last event (auction X8)."""
+    assert answer.startswith(b"{"), "a result is a JSON object"
+    comma = b"," if len(answer) > 2 else b""
+    return b'%s%s"receipt":"%s"}' % (answer[:-1], comma, chain.encode())

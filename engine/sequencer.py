@@ -264,7 +264,8 @@ class Sequencer:
             self._remembered.add(record)
             self._render(applied, batch)
         self.backlog += len(outcome.applied)
-        for name in {applied.record.room for applied in outcome.applied}:
+        touched = {applied.room.name for applied in outcome.applied if applied.room.has_timers}
+        for name in touched:
             self._arm(name)
 
     def _open_batch(self) -> Batch:

@@ -118,12 +118,9 @@ def release_of_leader(state: Auction, room: str) -> tuple[Posting, ...]:
 
 
 def presence_keys(state: Auction, room: str) -> tuple[str, ...]:
-    """The claims of all standing dead-man's switches."""
-    return tuple(
-        presence_key(user, room)
-        for user, bidder in state.bidders.items()
-        if bidder.cancel_if_offline_ms is not None
-    )
+    """The claims of all standing dead-man's switches, by user."""
+    armed = [u for u, bidder in state.bidders.items() if bidder.cancel_if_offline_ms is not None]
+    return tuple(presence_key(user, room) for user in sorted(armed))
 
 
 def _presence(

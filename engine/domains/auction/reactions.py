@@ -60,7 +60,8 @@ def _on_ended(state: Auction, event: e.AuctionEnded) -> Iterable[Reaction]:
     winner = state.settlement.winner if state.settlement else ""
     told = _to_group(state, LotClosed(auction=terms.auction))
     lost = n.Lost(auction=terms.auction, vehicle=terms.vehicle, sold=bool(winner))
-    for user in list(state.bidders)[:LOST_NOTICES_MAX]:
+    in_order = sorted(state.bidders, key=state.aliases.__getitem__)
+    for user in in_order[:LOST_NOTICES_MAX]:
         if user != winner:
             told.append(Notify(user, lost))
     told.append(_to_seller(state, "ended", event.price))

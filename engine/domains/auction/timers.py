@@ -34,7 +34,7 @@ def wake(state: Auction, _: Wake, ctx: Context) -> Decision:
         return ()
     if ctx.now >= state.end_at:
         return close(state, ctx)
-    gone = [user for user, moment in _absences(state).items() if moment <= ctx.now]
+    gone = sorted(u for u, moment in _absences(state).items() if moment <= ctx.now)
     if gone:
         return [withdrawn(state, user, "OFFLINE", ctx.room) for user in gone]
     return _tick(state, ctx)
