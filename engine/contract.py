@@ -96,6 +96,18 @@ class Wallet(Struct, frozen=True):
     available: int
 
 
+class Entry(Struct, frozen=True, gc=False):
+    """One line of a user's statement, amounts in minor units (accounts 12.4)."""
+
+    at: Millis
+    kind: str
+    amount: int
+    """What the wallet gained, or lost if negative. For a hold or release: how much."""
+    balance_after: int
+    held_after: int
+    reference: str
+
+
 class LedgerReader(Protocol):
     """What rules may ask of the ledger. It only reads."""
 
@@ -117,7 +129,7 @@ class LedgerReader(Protocol):
     def wallets(self, user: str) -> list[Wallet]:
         """The user's wallets, by currency."""
 
-    def statement(self, user: str, currency: str) -> Sequence[Struct]:
+    def statement(self, user: str, currency: str) -> Sequence[Entry]:
         """The latest entries of a user's wallet and holds, oldest first."""
 
     def accounts(self, currency: str) -> Mapping[str, int]:

@@ -31,7 +31,8 @@ THIRD_PARTIES = {
     "engine": {"msgspec"},
     "gateway": OUTSIDE_THE_ENGINE | {"websockets", "uvicorn", "starlette", "jwt", "cryptography"},
     "persistence": OUTSIDE_THE_ENGINE | {"asyncpg"},
-    "runtime": OUTSIDE_THE_ENGINE | {"uvloop", "uvicorn", "starlette", "prometheus_client", "rich"},
+    "runtime": OUTSIDE_THE_ENGINE
+    | {"uvloop", "uvicorn", "starlette", "prometheus_client", "rich", "websockets"},
 }
 ENGINE_BANNED_MODULES = {
     "asyncio": "return events; runtime/ does the waiting",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from engine.contract import Wallet
+from engine.contract import Entry, Wallet
 from engine.kernel.limits import STATEMENT_ENTRIES
 from engine.kernel.posting import Hold, Posting, Release, Transfer
 from engine.kernel.time import Millis
@@ -18,18 +18,8 @@ from engine.ledger.accounts import is_deposit, may_be_negative, user_of_wallet, 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 HOLD_KIND = "bid_deposit_hold"
 RELEASE_KIND = "bid_deposit_release"
-
-
-class Entry(Struct, frozen=True, gc=False):
-    """One line of a user's statement, amounts in minor units (accounts 12.4)."""
-
-    at: Millis
-    kind: str
-    amount: int
-    """What the wallet gained, or lost if negative. For a hold or release: how much."""
-    balance_after: int
-    held_after: int
-    reference: str
+MEMOS = frozenset({HOLD_KIND, RELEASE_KIND})
+"""Kinds of entries that move no money."""
 
 
 class CurrencyBook(Struct):

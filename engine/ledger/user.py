@@ -11,6 +11,7 @@ from msgspec import Struct
 from engine.contract import Context, Domain, Event, fields_of
 from engine.kernel.ids import split_room
 from engine.ledger.accounts import SEES_EVERY_WALLET
+from engine.ledger.book import MEMOS
 
 
 class Inbox(Struct):
@@ -30,18 +31,22 @@ def show(_: Inbox, event: Event, __: str) -> Any:
 
 
 def view(_: Inbox, ctx: Context) -> Any:
-    """Balances by currency, holds by reference, and the latest entries."""
+    """Balances by currency; to the owner also the holds by reference, and the latest entries.
+
+    A hold is a share of a bidder's maximum, which nobody else may learn, staff included
+    (auction X7): an admin is shown sums of holds, and the entries that moved money."""
     user = split_room(ctx.room)[1]
     wallets = ctx.ledger.wallets(user)
-    return {
-        "user": user,
-        "balances": {
-            w.currency: {"balance": w.balance, "held": w.held, "available": w.available}
-            for w in wallets
-        },
-        "holds": {w.currency: dict(ctx.ledger.holds_of(user, w.currency)) for w in wallets},
-        "entries": {w.currency: ctx.ledger.statement(user, w.currency) for w in wallets},
+    balances = {
+        w.currency: {"balance": w.balance, "held": w.held, "available": w.available}
+        for w in wallets
     }
+    entries = {w.currency: ctx.ledger.statement(user, w.currency) for w in wallets}
+    if ctx.actor.user != user:
+        moved = {code: [x for x in found if x.kind not in MEMOS] for code, found in entries.items()}
+        return {"user": user, "balances": balances, "entries": moved}
+    holds = {w.currency: dict(ctx.ledger.holds_of(user, w.currency)) for w in wallets}
+    return {"user": user, "balances": balances, "holds": holds, "entries": entries}
 
 
 USER = Domain(

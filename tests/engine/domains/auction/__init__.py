@@ -1,0 +1,1 @@
+"""Tests of the auction domain, over the real core and ledger."""

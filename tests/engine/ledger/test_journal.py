@@ -1,0 +1,170 @@
+"""Tests of engine/ledger/journal.py: who may see what of the books, and statements."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine import look
+from engine.kernel.actor import Actor
+from engine.kernel.market import BUILT_IN
+from engine.ledger.accounts import ADJUSTMENTS, external, payout_pending, wallet
+from engine.ledger.commands import (
+    Adjust,
+    ApproveAdjustment,
+    CompleteWithdrawal,
+    Deposit,
+    FailWithdrawal,
+    ProviderEvent,
+    RefuseAdjustment,
+    StartWithdrawal,
+    Statement,
+    Withdraw,
+)
+from engine.ledger.journal import JOURNAL
+from tests.engine.ledger.desk import (
+    ADA,
+    ADMINA,
+    BOB,
+    CONNY,
+    GUEST,
+    HOUSE,
+    LEDGER,
+    MARA,
+    MIRO,
+    NGN,
+    USD,
+    Desk,
+)
+
+MARK = 777_777  # a balance that nobody but its owner and admins may read anywhere
+LARGE = BUILT_IN[NGN].adjustment_alone_max + 1
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Every event of the ledger has happened, and Ada has had MARK in her wallet throughout."""
+    desk = Desk()
+    desk.done(ADMINA, Deposit, user="ada", amount=MARK, reference="r1")
+    pay = {"provider": "p", "user": "bob", "amount": 5}
+    desk.done(HOUSE, ProviderEvent, **pay, payment="1", kind="captured")
+    desk.done(HOUSE, ProviderEvent, **pay, payment="2", kind="captured", purpose="toy:t9")
+    desk.done(HOUSE, ProviderEvent, **pay, payment="3", kind="failed")
+    for end in (CompleteWithdrawal, FailWithdrawal):
+        open_ = desk.done(BOB, Withdraw, amount=1)["withdrawal"]
+        desk.done(ADMINA, StartWithdrawal, withdrawal=open_)
+        reason = {"reason": "no bank"} if end is FailWithdrawal else {}
+        desk.done(ADMINA, end, withdrawal=open_, **reason)
+    desk.done(BOB, Withdraw, amount=1)
+    for amount in (-1, LARGE, LARGE, LARGE):
+        desk.done(MARA, Adjust, user="ada", amount=amount, reason="why")
+    desk.done(MIRO, ApproveAdjustment, adjustment="j5")
+    desk.done(MIRO, RefuseAdjustment, adjustment="j6", reason="why")
+    return desk
+
+
+def _frames(desk: Desk, audience: str) -> list[Any]:
+    records = _tail(desk)
+    return [msgspec.json.decode(frame) for frame in look.frames(desk.core, records, audience)]
+
+
+def test_every_event_of_the_ledger_is_in_these_tests(desk: Desk) -> None:
+    """The fixture keeps its promise, so the tests below cover each kind of event."""
+    seen = {type(desk.core.registry.event_decoder.decode(r.event)) for r in _tail(desk)}
+    assert seen == set(JOURNAL.evolve)
+
+
+def _tail(desk: Desk) -> list[Any]:
+    return list(desk.core.rooms[LEDGER].tail)
+
+
+@pytest.mark.parametrize("actor", [GUEST, ADA, CONNY], ids=lambda a: a.role)
+def test_the_books_are_closed_to_everybody_else(desk: Desk, actor: Actor) -> None:
+    """Accounts 11: neither counterparty nor concierge sees wallets, holds or entries."""
+    assert desk.seen(actor) == "FORBIDDEN"
+    assert look.audience_of(desk.core, LEDGER, actor) == ""
+
+
+@pytest.mark.parametrize("actor", [ADMINA, HOUSE], ids=lambda a: a.role)
+def test_admins_see_every_account_and_that_they_sum_to_zero(desk: Desk, actor: Actor) -> None:
+    """Accounts 11, admin column; INV-2 in plain sight."""
+    books = desk.seen(actor)
+    assert books["currency"] == NGN
+    assert books["sum"] == 0
+    assert books["accounts"][wallet("ada")] == MARK - 1 + LARGE
+    assert books["accounts"][payout_pending("bob")] == 1
+    assert books["accounts"][external("p")] == -5
+    assert books["accounts"][ADJUSTMENTS] == 1 - LARGE
+    assert list(books["withdrawals"]) == ["w3"]
+    assert list(books["proposals"]) == ["j7"]
+    assert all(f["data"] for f in _frames(desk, "books"))
+    assert _frames(desk, "books")[0]["data"]["postings"][0]["amount"] == MARK
+
+
+def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
+    """Accounts 11: adjustments yes, wallets no. The second person must find what to approve."""
+    assert desk.seen(MARA)["proposals"]["j7"]["amount"] == LARGE
+    assert set(desk.seen(MARA)) == {"currency", "proposals"}
+    shown = {f["event"]: f["data"] for f in _frames(desk, "adjusters")}
+    told = {name for name, data in shown.items() if data}
+    assert told == {
+        "ledger.adjustment_proposed",
+        "ledger.adjusted",
+        "ledger.adjustment_refused",
+    }
+    adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
+    assert set(shown["ledger.adjusted"]) == adjusted
+
+
+def test_a_manager_s_feed_has_no_gap_and_no_figure_of_a_wallet(desk: Desk) -> None:
+    """Redacted events keep their place; the marked balance stands in no byte of them."""
+    frames = _frames(desk, "adjusters")
+    assert [f["seq"] for f in frames] == list(range(1, len(frames) + 1))
+    assert str(MARK) not in str(frames)
+    assert str(MARK - 1) not in str(frames)
+    assert str(MARK) not in str(desk.seen(MARA))
+
+
+def test_a_ledger_can_be_looked_at_before_its_first_event() -> None:
+    """An admin of a new market sees empty books, not an error."""
+    assert Desk().seen(ADMINA, "ledger:USD")["accounts"] == {}
+
+
+def test_a_statement_is_one_s_own(desk: Desk) -> None:
+    """Accounts 11, owner column: entries and the wallet; no event comes of reading."""
+    seq = desk.core.rooms[LEDGER].seq
+    result = desk.done(ADA, Statement)
+    assert [e["kind"] for e in result["entries"]] == ["deposit", *["manual_adjustment"] * 2]
+    assert [e["amount"] for e in result["entries"]] == [MARK, -1, LARGE]
+    assert result["balance"] == result["available"] == MARK - 1 + LARGE
+    assert desk.core.rooms[LEDGER].seq == seq
+    assert "receipt" not in result
+
+
+def test_a_statement_of_one_kind(desk: Desk) -> None:
+    """Only those entries, the wallet as it is."""
+    result = desk.done(BOB, Statement, kind="withdrawal")
+    assert {e["kind"] for e in result["entries"]} == {"withdrawal"}
+    assert result["balance"] == 3
+
+
+def test_a_statement_of_an_empty_wallet() -> None:
+    """Who has never had money is told so."""
+    assert Desk().done(ADA, Statement, currency=USD) == {
+        "entries": [],
+        "currency": USD,
+        "balance": 0,
+        "held": 0,
+        "available": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("actor", "code"),
+    [(GUEST, "UNAUTHENTICATED"), (HOUSE, "FORBIDDEN"), (ADA, None), (MARA, None)],
+    ids=["guest", "system", "user", "manager"],
+)
+def test_who_has_a_statement(actor: Actor, code: str | None) -> None:
+    """Everybody who is signed in; the house has no wallet."""
+    refusal = Desk().core.registry.refuse(Statement, actor)
+    assert (refusal.code.name if refusal else None) == code
