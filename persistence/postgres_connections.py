@@ -11,8 +11,8 @@ from persistence.errors import CorruptLog, LogError, LogUnavailable
 from persistence.postgres_schema import Connection, PooledConnection
 
 POOL_CONNECTIONS_MAX = 4
-# Without statistics, as after a restore, Postgres would sort what is left of the log
-# for every page, and all of it to find its head.
+# Without statistics, as after a restore, Postgres would sort what is left of the log for
+# every page, and all of it to find its head.
 ALONG_AN_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 CORRUPT = (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError)
 
@@ -38,12 +38,13 @@ class PostgresConnections:
         """
         async with self._turn:
             with _translation():
-                if self._writer is None or self._writer.is_closed():
-                    self._writer = await self._connect()
+                connection = self._writer
+                if connection is None or connection.is_closed():
+                    connection = self._writer = await self._connect()
                 try:
-                    yield self._writer
+                    yield connection
                 except BaseException:
-                    self._writer.terminate()
+                    connection.terminate()
                     self._writer = None
                     raise
 

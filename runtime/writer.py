@@ -108,6 +108,8 @@ class Writer:
         if sequencer:
             core = sequencer.core
             await self._log.save_snapshot(Snapshot(core.position, snapshot.take(core)))
+            # Tells the next start from when nobody has served.
+            await self._log.renew()
             await self._log.release()
 
     # CommandSink
