@@ -142,14 +142,14 @@ class Sequencer:
         self, since: Millis | None, now: Millis, online: Collection[str] = frozenset()
     ) -> None:
         """First call after recovery: tell rooms that the house did not answer from `since`,
-        and who is not connected; then fire what fell due meanwhile."""
+        and which users are connected; then fire what fell due meanwhile."""
         now = max(now, self.core.now)
         if since is not None and since < now:
             for room in sorted(self._armed):
                 if Outage in self.core.rooms[room].domain.decide:
                     self._order(Outage(since=since), room, now)
         for user in sorted(self.core.watchers):
-            self._tell_of_presence(user, False, now)
+            self._tell_of_presence(user, user in online, now)
         self.tick(now)
 
     def submit(self, command: Command, actor: Actor, to: Any, now: Millis) -> None:

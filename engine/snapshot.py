@@ -1,7 +1,7 @@
 """Floor 7: the whole state as bytes, and its digest.
 
 A snapshot only saves time: state is what the log makes of it. One that this version cannot
-read is ignored, and the log replayed from the start.
+read, or that a disk has changed, is ignored, and the log replayed from the start.
 """
 
 from hashlib import sha256
@@ -41,30 +41,44 @@ class Image(Struct, frozen=True):
 
 
 def take(core: Core) -> bytes:
-    """The core's state as bytes, equal for equal states: names and keys are in order."""
-    image = Image(
-        VERSION,
-        core.position,
-        core.last_at,
-        [
-            RoomImage(name, room.seq, room.hash, Raw(canonical(room.state)))
-            for name, room in sorted(core.rooms.items())
-        ],
-        core.claims,
-        core.book,
-    )
-    return canonical(image)
+    """The core's state as bytes behind their own digest; equal for equal states."""
+    return seal(_image(core))
 
 
 def digest(core: Core) -> str:
     """Hex SHA-256 of the state: the same after a replay as before it (architecture rule 7)."""
-    return sha256(take(core)).hexdigest()
+    return sha256(_image(core)).hexdigest()
+
+
+def seal(image: bytes) -> bytes:
+    """The image behind its digest, so that a damaged one is told from a sound one."""
+    return sha256(image).hexdigest().encode() + b"\n" + image
+
+
+def _image(core: Core) -> bytes:
+    # Names and keys are in order, whatever the order in which they came to be.
+    return canonical(
+        Image(
+            VERSION,
+            core.position,
+            core.last_at,
+            [
+                RoomImage(name, room.seq, room.hash, Raw(canonical(room.state)))
+                for name, room in sorted(core.rooms.items())
+            ],
+            core.claims,
+            core.book,
+        )
+    )
 
 
 def restore(data: bytes, registry: Registry, markets: dict[str, Market]) -> Core | None:
-    """A core in the state of the snapshot, or None if this version cannot read it."""
+    """A core in the state of the snapshot, or None if it is damaged or of another version."""
+    _, _, body = data.partition(b"\n")
+    if seal(body) != data:
+        return None
     try:
-        image = msgspec.json.decode(data, type=Image)
+        image = msgspec.json.decode(body, type=Image)
         rooms = [_room(found, registry) for found in image.rooms]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         return None

@@ -234,6 +234,14 @@ def test_a_refused_reaction_is_a_dead_letter(to: str, code: str) -> None:
     assert core.rooms[DEAD_LETTERS].state.count == len(letters) == 2
 
 
+def test_a_dead_letter_names_the_event_that_caused_it() -> None:
+    """Of several events of one command, each answers for its own messages."""
+    core = toy_core()
+    outcome = _play(core, text="x", tell=("nobody:1",), times=3)
+    letters = [a.event for a in outcome.applied if isinstance(a.event, DeadLetter)]
+    assert [letter.from_seq for letter in letters] == [1, 2, 3]
+
+
 def test_a_storm_of_reactions_stops_the_writer() -> None:
     """Beyond the bound it is a bug: the step is not applied by halves, the process ends."""
     with pytest.raises(AssertionError, match="too many reactions"):

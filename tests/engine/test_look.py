@@ -144,3 +144,4 @@ def test_a_room_whose_tail_was_not_loaded_needs_the_log() -> None:
     _play(core)
     core.rooms["toy:t1"].tail.clear()
     assert look.tail_after(core, "toy:t1", 0) is None
+    assert look.tail_after(core, "toy:t1", 1) == []

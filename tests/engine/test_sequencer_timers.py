@@ -237,6 +237,16 @@ def test_after_a_start_nobody_is_connected() -> None:
     ]
 
 
+def test_who_is_connected_when_the_log_comes_back_is_not_taken_for_gone() -> None:
+    """Sessions outlive a failure of the log; each watched user is reported as they are."""
+    shell = Shell()
+    _watch(shell, "t1", "bob")
+    _watch(shell, "t1", "eve")
+    core, sequencer = _restarted(shell)
+    sequencer.resume(START, START + HOUR, {"eve", "ada"})
+    assert core.rooms["toy:t1"].state.texts[2:] == ["bob off", "eve on"]
+
+
 def test_a_start_by_a_clock_that_is_behind_goes_on_from_the_log() -> None:
     """The log's last time is the least that time can be."""
     shell = Shell()
