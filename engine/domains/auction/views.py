@@ -194,7 +194,7 @@ def _status(state: Auction, user: str) -> str:
 
 
 def result(state: Auction, command: Any, _: Sequence[Event], ctx: Context) -> Any:
-    """The reply to a bid, or to whoever joins."""
+    """The reply to a bid, to whoever joins, or to any other step: where it stands now."""
     if isinstance(command, (c.PlaceBid, c.SetMaxBid)):
         return {
             "current_price": state.price,
@@ -202,7 +202,9 @@ def result(state: Auction, command: Any, _: Sequence[Event], ctx: Context) -> An
             "minimum_bid": state.minimum_bid,
             "end_at": state.end_at,
         }
-    return _joined(state, ctx) if isinstance(command, c.JoinAuction) else None
+    if isinstance(command, c.JoinAuction):
+        return _joined(state, ctx)
+    return {"auction": state.terms.auction, "status": state.status, "end_at": state.end_at}
 
 
 def _joined(state: Auction, ctx: Context) -> dict[str, Any]:

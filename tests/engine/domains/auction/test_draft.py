@@ -37,6 +37,8 @@ def test_dealer_creates_and_staff_approve(house: House) -> None:
     house.when(SELLER, approve()).then_rejected("FORBIDDEN")
     house.when(MOD, approve()).then_only(e.AuctionScheduled)
     assert house.state(ROOM).status == "scheduled"
+    result = house.result
+    assert (result["auction"], result["status"], result["end_at"]) == ("a1", "scheduled", END)
 
 
 @pytest.mark.parametrize("kind", ["timed", "reserve", "no_reserve", "flash"])
