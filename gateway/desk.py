@@ -84,7 +84,8 @@ class Desk:
         return too_often(wait_ms) if wait_ms else None
 
     def expired(self, caller: Caller) -> Rejected | None:
-        """The refusal of a caller whose token was good once."""
+        """The refusal of a caller whose token was good once. What they listen to already goes
+        on; they can ask for nothing new."""
         if self.wall_ms() < caller.expires_at:
             return None
         return Rejected(
@@ -103,8 +104,10 @@ class Desk:
         present = self.attendance.of(actor.user)
         if present:
             room = command.room(actor)
+            # One user may have very many connections; as a rule they are all the same viewer.
+            known: dict[Actor, str] = {}
             for feeds in present:
-                feeds.review(room)
+                feeds.review(room, known)
 
 
 def for_viewer(rejected: Rejected, viewer: Actor) -> Rejected:

@@ -170,13 +170,16 @@ class Feeds:
         for subscription in list(self._by_room.values()):
             self.drop(subscription)
 
-    def review(self, room: str) -> None:
-        """Follow the viewer into another class, if a decision has put them there just now."""
+    def review(self, room: str, known: dict[Actor, str]) -> None:
+        """Follow the viewer into another class, if a decision has put them there just now.
+        `known` are the classes of viewers in this room, as far as they were asked for."""
         subscription = self._by_room.get(room)
         # While the log is being recovered nothing is decided, and nobody can tell the class.
         if subscription is None or not self._sink.is_ready:
             return
-        audience = self._sink.audience(room, self.actor)
+        audience = known.get(self.actor)
+        if audience is None:
+            audience = known[self.actor] = self._sink.audience(room, self.actor)
         if audience == subscription.audience:
             return
         if audience:
@@ -198,7 +201,7 @@ class Feeds:
         is_ready = self._sink.is_ready
         for room, subscription in list(self._by_room.items()):
             if is_ready:
-                self.review(room)
+                self.review(room, {})
             else:
                 self.drop(subscription)
                 self.refuse(None, _torn_off(room))

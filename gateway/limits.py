@@ -31,8 +31,8 @@ RATE_GUEST = 100
 """Calls in a window for each address without a valid token, unless configured (operations 1)."""
 
 RATE_KEYS_MAX = 100_000
-"""Users, and addresses, that are counted at a time. The oldest is forgotten for a new one, so
-that a flood of addresses costs memory for so many and no more."""
+"""Users, and addresses, that are counted at a time; of as many again it is known what they did
+before. A flood of addresses costs memory for so many and no more."""
 
 ECHO_CHARACTERS_MAX = 100
 """How much of what a client sent is quoted back to it in an error."""

@@ -78,6 +78,17 @@ class OpenHouse:
         )
         self.listener = Listener(self.gateway, settings.connection, loop)
         self.port = 0
+        self.connections: list[Connection] = []
+
+    def accept(self) -> Connection:
+        """A connection for a socket."""
+        self.connections.append(self.listener.connection())
+        return self.connections[-1]
+
+    def shut_down(self) -> None:
+        """What the server does with its connections when it stops."""
+        for connection in self.connections:
+            connection.shutdown()
 
     def token(self, user: str, role: str = "user", kyc: str = "approved", ttl_s: int = 60) -> str:
         """A good token, of the real time: so the library checks it."""
@@ -109,7 +120,7 @@ class OpenHouse:
     async def raw(self, token: str = "", **options: Any) -> AsyncIterator["Client"]:
         """A websocket client that expects nothing yet."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = f"ws://127.0.0.1:{self.port}{WEBSOCKET_PATH}"
+        url = f"ws://127.0.0.1:{self.port}{options.pop('path', WEBSOCKET_PATH)}"
         given = {"additional_headers": headers, "subprotocols": [SUBPROTOCOL], "proxy": None}
         async with connect(url, **{**given, **options}) as socket:
             yield Client(socket)
@@ -189,24 +200,18 @@ async def open_house(registry: Registry | None = None, **options: Any) -> AsyncI
     """A gateway on a free port. `options` are those of `GatewaySettings` and of a connection."""
     names = GatewaySettings.__struct_fields__
     given = {"rates": NO_LIMIT} | {n: v for n, v in options.items() if n in names}
-    connection = {name: value for name, value in options.items() if name not in names}
+    of_connection = {name: value for name, value in options.items() if name not in names}
     settings = GatewaySettings(**given)
-    settings = replace(settings, connection=replace(settings.connection, **connection))
+    settings = replace(settings, connection=replace(settings.connection, **of_connection))
     house = OpenHouse(registry or club_registry(), settings)
     loop = asyncio.get_running_loop()
-    connections: list[Connection] = []
-
-    def accept() -> Connection:
-        connections.append(house.listener.connection())
-        return connections[-1]
-
-    server = await loop.create_server(accept, "127.0.0.1", 0)
+    server = await loop.create_server(house.accept, "127.0.0.1", 0)
     house.port = server.sockets[0].getsockname()[1]
     try:
         yield house
     finally:
         server.close()
-        for connection in connections:
+        for connection in house.connections:
             connection.close()
         await house.until(lambda: not len(house.listener.wheel))
         await server.wait_closed()

@@ -174,9 +174,10 @@ async def test_joining_moves_a_viewer_to_the_members_without_a_gap() -> None:
     although some were decided before the joining was durable."""
     async with open_house() as house:
         await club_with(house)
-        async with house.client(house.token("u1")) as joiner, house.client(
-            house.token("u0")
-        ) as founder:
+        async with (
+            house.client(house.token("u1")) as joiner,
+            house.client(house.token("u0")) as founder,
+        ):
             await subscribe(joiner, "club:c1")
             await joiner.hear("snapshot")
             house.sink.held = True
@@ -201,9 +202,10 @@ async def test_coming_and_going_before_anything_is_durable() -> None:
     """Two changes are under way at once, and each takes effect at its own place."""
     async with open_house() as house:
         await club_with(house)
-        async with house.client(house.token("u1")) as joiner, house.client(
-            house.token("u0")
-        ) as founder:
+        async with (
+            house.client(house.token("u1")) as joiner,
+            house.client(house.token("u0")) as founder,
+        ):
             await subscribe(joiner, "club:c1")
             await joiner.hear("snapshot")
             house.sink.held = True
@@ -255,9 +257,10 @@ async def test_another_user_on_the_connection_sees_as_themselves() -> None:
     """After `auth` a member's feed goes on as the public's, and a private one ends."""
     async with open_house() as house:
         await club_with(house)
-        async with house.client(house.token("u0")) as client, house.client(
-            house.token("u0")
-        ) as founder:
+        async with (
+            house.client(house.token("u0")) as client,
+            house.client(house.token("u0")) as founder,
+        ):
             await subscribe(client, "club:c1")
             await subscribe(client, "user:u0")
             for _ in range(2):
@@ -275,9 +278,10 @@ async def test_a_feed_that_is_no_longer_ones_to_see_ends() -> None:
     """It is noticed when the viewer next does something in the room."""
     async with open_house() as house:
         await club_with(house)
-        async with house.client(house.token("u1")) as client, house.client(
-            house.token("boss", "admin")
-        ) as admin:
+        async with (
+            house.client(house.token("u1")) as client,
+            house.client(house.token("boss", "admin")) as admin,
+        ):
             await subscribe(client, "club:c1")
             await client.hear("snapshot")
             await admin.ask("club.ban", club="c1", user="u1")

@@ -8,7 +8,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from engine.kernel.actor import ANYONE, Actor
+from engine.kernel.actor import Actor
 from engine.kernel.outcome import OVERLOADED, Rejected
 from engine.ports import Subscribed
 from engine.sequencer import Refused
@@ -87,14 +87,12 @@ class Ear:
 
 def _read(reader: StreamReader) -> dict[str, Any]:
     """One frame of a server: the parser is a generator that wants no more than there is."""
-    parsing = Frame.parse(reader.read_exact, mask=False)
-    try:
-        while True:
-            next(parsing)
-    except StopIteration as end:
-        assert end.value.opcode is Opcode.TEXT
-        decoded: dict[str, Any] = msgspec.json.decode(bytes(end.value.data))
-        return decoded
+    with pytest.raises(StopIteration) as end:
+        next(Frame.parse(reader.read_exact, mask=False))
+    frame: Frame = end.value.value
+    assert frame.opcode is Opcode.TEXT
+    decoded: dict[str, Any] = msgspec.json.decode(bytes(frame.data))
+    return decoded
 
 
 def test_events_that_come_before_the_answer_are_kept_and_follow_it() -> None:
@@ -186,10 +184,3 @@ def test_an_answer_older_than_the_subscription_is_a_fault() -> None:
     ear = Ear()
     with pytest.raises(AssertionError, match="no older"):
         ear.answer(4)
-
-
-def test_nobody_listens_at_first() -> None:
-    """A connection starts as anyone's."""
-    feeds = Feeds(Hub(lambda _: None, Counts()), Ear().sink, Counts(), bytes, lambda *_: None)
-    assert feeds.actor == ANYONE
-    assert len(feeds) == 0
