@@ -6,7 +6,7 @@ everything else reads. None of them knows a clock, a socket or another domain.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -16,6 +16,8 @@ from engine.kernel.market import Market
 from engine.kernel.outcome import Code, Rejected
 from engine.kernel.posting import Posting
 from engine.kernel.time import Millis
+
+T = TypeVar("T")
 
 Reason = Annotated[str, Meta(max_length=500, description="why, in the actor's words")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -208,6 +210,35 @@ def fields_of(event: Struct) -> dict[str, Any]:
     }
 
 
+class Dice(Protocol):
+    """What a workload needs of a source of chance; `random.Random` has it."""
+
+    def randrange(self, start: int, stop: int) -> int: ...
+
+    def choice(self, seq: Sequence[T]) -> T: ...
+
+
+class Stage(Struct, frozen=True, kw_only=True):
+    """Where a simulated run stands when it asks a domain for somebody's next command."""
+
+    id: str
+    """The id that the command is to have."""
+    now: Millis
+    span_ms: Millis
+    """How long things should last at most in this run: auctions and the like."""
+    currency: str
+    people: Mapping[str, Sequence[str]]
+    """Role -> user ids."""
+    things: int
+    """How many of each kind there may be; their ids are counted."""
+    look: Callable[[str], Any]
+    """A room's name -> its public snapshot when somebody last looked, or None."""
+
+
+Workload = Callable[[Dice, Stage], tuple[Actor, Command]]
+"""A maker of commands, plausible and not: the same chance makes the same commands."""
+
+
 class Domain(Struct, frozen=True, kw_only=True):
     """The rules of one kind of room.
 
@@ -250,6 +281,8 @@ class Domain(Struct, frozen=True, kw_only=True):
     """Whether its rooms can be looked at before anything has happened in them."""
     summary: str = ""
     """One sentence for the generated documents."""
+    workload: Workload | None = None
+    """Who might ask what next, for simulation and load."""
 
     def commands(self) -> Collection[type[Command]]:
         """What may come from outside."""

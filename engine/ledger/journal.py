@@ -32,6 +32,7 @@ from engine.ledger.state import (
     on_requested,
     on_started,
 )
+from engine.ledger.workload import workload
 
 BOOKS = "books"
 """Sees every account."""
@@ -148,4 +149,5 @@ JOURNAL = Domain(
     view=view,
     notices=(e.EntryPosted,),
     codes=LEDGER_CODES,
+    workload=workload,
 )

@@ -18,6 +18,7 @@ from engine.domains.auction.shown import show
 from engine.domains.auction.state import Auction
 from engine.domains.auction.terms import DOMAIN
 from engine.domains.auction.views import audience, result, view
+from engine.domains.auction.workload import workload
 from engine.ledger.codes import INSUFFICIENT_FUNDS
 from engine.ledger.messages import PaymentCaptured
 
@@ -60,6 +61,7 @@ AUCTION = Domain(
     check=check,
     notices=NOTICES,
     codes=(*CODES, INSUFFICIENT_FUNDS),
+    workload=workload,
 )
 
 DOMAINS: tuple[Domain, ...] = (AUCTION, GROUP)

@@ -1,7 +1,8 @@
 """The price rule: increments, maxima, reserve jump. All in minor units (auction X1-X3)."""
 
 from bisect import bisect_right
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from engine.kernel.money import AMOUNT_MAX
 
@@ -9,7 +10,7 @@ Schedule = tuple[tuple[int, int], ...]
 """Rows (from price, step), ascending, the first from 0."""
 
 
-class Made(NamedTuple):
+class Made(Struct, frozen=True, gc=False):
     """What an accepted bid makes: the price shown, who leads, and up to what they would go."""
 
     price: int
@@ -49,7 +50,8 @@ def challenge(
 ) -> Made:
     """Somebody else bids. On a tie the earlier maximum leads (X1)."""
     if bid <= now.leader_max:
-        return now._replace(price=min(now.leader_max, bid + step(schedule, bid)))
+        price = min(now.leader_max, bid + step(schedule, bid))
+        return Made(price, now.leader, now.leader_max)
     price = bid if shows else min(bid, now.leader_max + step(schedule, now.leader_max))
     return Made(_jump(price, reserve, bid), bidder, bid)
 

@@ -17,8 +17,8 @@ def due(state: Auction, now: Millis) -> Millis | None:
     if state.status == "scheduled":
         return state.terms.start_at
     if state.status == "live":
-        moments = (state.end_at, _next_tick(state, now), *_absences(state).values())
-        return min(moment for moment in moments if moment is not None)
+        moment = _next_tick(state, now) or state.end_at
+        return min((moment, *_absences(state).values())) if state.away else moment
     if state.status == "pending_settlement" and (won := state.settlement):
         return won.payment_due_at if won.is_locked else won.deposit_due_at
     return None

@@ -3,24 +3,19 @@
 For simulation and load: the same chance makes the same commands.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from engine.contract import Command, Dice, Stage
 from engine.domains.auction import commands as c
-from engine.kernel.actor import ADMIN, DEALER, MANAGER, USER, Actor
-from engine.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
-
-T = TypeVar("T")
-
-
-class Dice(Protocol):
-    """What is needed of a source of chance; `random.Random` has it."""
-
-    def randrange(self, start: int, stop: int) -> int: ...
-
-    def choice(self, seq: Sequence[T]) -> T: ...
+from engine.domains.auction.terms import Kind, auction_room
+from engine.kernel.actor import ADMIN, DEALER, MANAGER, SYSTEM, USER, Actor
+from engine.kernel.money import share_up
+from engine.kernel.time import HOUR, MINUTE, SECOND, Millis
+from engine.ledger.commands import ProviderEvent
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -32,6 +27,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     auctions: tuple[str, ...]
     vehicles: tuple[str, ...]
     currency: str = "USD"
+    span_ms: Millis = 2 * HOUR
+    """The longest that an auction lasts; it starts within a sixth of that."""
 
 
 class Glance(Struct, frozen=True):
@@ -39,6 +36,8 @@ class Glance(Struct, frozen=True):
 
     status: str = "absent"
     minimum_bid: int = 1
+    remainder: int = 0
+    """What the winner has to pay at the end, if there is one."""
 
 
 class Turn(Struct, frozen=True):
@@ -49,11 +48,43 @@ class Turn(Struct, frozen=True):
     """The id that the command is to have."""
     now: Millis
     auction: str
-    minimum_bid: int
+    glance: Glance
+
+    @property
+    def minimum_bid(self) -> int:
+        """The least that may be bid, as far as is known."""
+        return self.glance.minimum_bid
 
 
-Asked = tuple[Actor, c.AuctionCommand]
+Asked = tuple[Actor, Command]
 Maker = Callable[[Dice, Turn], Asked]
+
+
+def workload(dice: Dice, stage: Stage) -> Asked:
+    """The domain's `contract.Workload`."""
+    people = stage.people
+    scene = Scene(
+        sellers=tuple(people[DEALER]),
+        bidders=tuple(people[USER]),
+        staff=tuple(people[ADMIN]),
+        auctions=tuple(f"a{number}" for number in range(stage.things)),
+        vehicles=tuple(f"v{number}" for number in range(stage.things)),
+        currency=stage.currency,
+        span_ms=stage.span_ms,
+    )
+    actor, command = next_command(
+        dice, scene, 0, stage.now, lambda auction: _glance(stage.look(auction_room(auction)))
+    )
+    return actor, msgspec.structs.replace(command, id=stage.id)
+
+
+def _glance(shown: Mapping[str, Any] | None) -> Glance:
+    """What there is to know from the public snapshot."""
+    if shown is None:
+        return Glance()
+    hammer_price = shown["hammer_price"] or 0
+    deposit = share_up(hammer_price, shown["deposit_bps"])
+    return Glance(shown["status"], shown["minimum_bid"], hammer_price - deposit)
 
 
 def next_command(
@@ -64,25 +95,32 @@ def next_command(
     if look(auction).status not in _SUITABLE:
         auction = dice.choice(scene.auctions)
     glance = look(auction)
-    turn = Turn(scene, f"c{number}", now, auction, glance.minimum_bid)
+    turn = Turn(scene, f"c{number}", now, auction, glance)
     suitable = _SUITABLE.get(glance.status, _ANYTHING)
     makers = suitable if dice.randrange(0, 12) else _ANYTHING
     return dice.choice(makers)(dice, turn)
 
 
 def _create(dice: Dice, turn: Turn) -> Asked:
-    start_at = turn.now + dice.randrange(MINUTE, 10 * MINUTE)
+    span_ms = turn.scene.span_ms
+    start_at = turn.now + dice.randrange(span_ms // 24, span_ms // 6)
+    end_at = start_at + dice.randrange(span_ms // 120, span_ms)
     start_price = dice.randrange(1, 100_000)
+    kinds: tuple[Kind, ...] = ("timed", "timed", "flash", "no_reserve")
+    kind = dice.choice(kinds)
+    reserve_price = dice.choice((None, start_price * dice.randrange(1, 6)))
     command = c.CreateAuction(
         id=turn.id,
         auction=turn.auction,
         vehicle=dice.choice(turn.scene.vehicles),
-        kind="timed",
+        kind=kind,
         currency=turn.scene.currency,
         start_price=start_price,
-        reserve_price=dice.choice((None, start_price * dice.randrange(1, 6))),
+        reserve_price=reserve_price if kind != "no_reserve" else None,
+        deposit_bps=dice.choice((None, None, None, 0, 10_000)),
         start_at=start_at,
-        end_at=start_at + dice.randrange(MINUTE, 2 * HOUR),
+        end_at=end_at,
+        hard_end_at=dice.choice((None, None, end_at + MINUTE)),
         max_extensions=dice.choice((None, None, 3)),
         group=dice.choice((None, None, "g1")),
     )
@@ -130,7 +168,9 @@ def _withdraw(dice: Dice, turn: Turn) -> Asked:
 def _interfere(dice: Dice, turn: Turn) -> Asked:
     id_, auction, reason = turn.id, turn.auction, dice.choice(("by request", ""))
     commands: tuple[c.AuctionCommand, ...] = (
-        c.ExtendAuction(id=id_, auction=auction, new_end_at=turn.now + HOUR, reason=reason),
+        c.ExtendAuction(
+            id=id_, auction=auction, new_end_at=turn.now + turn.scene.span_ms // 2, reason=reason
+        ),
         c.ForceEnd(id=id_, auction=auction, reason=reason),
         c.CancelAuction(id=id_, auction=auction, reason=reason),
         c.VoidResult(id=id_, auction=auction, reason=reason),
@@ -152,13 +192,29 @@ def _settle(dice: Dice, turn: Turn) -> Asked:
     return _bidder(dice, turn), dice.choice(commands)
 
 
+def _capture(dice: Dice, turn: Turn) -> Asked:
+    """A provider says that somebody has paid, mostly the right sum."""
+    amount = max(turn.glance.remainder + dice.choice((0, 0, 0, 1)), 1)
+    command = ProviderEvent(
+        id=turn.id,
+        currency=turn.scene.currency,
+        provider="sandbox",
+        payment=f"p{dice.randrange(0, 1_000_000)}",
+        kind="captured",
+        user=dice.choice(turn.scene.bidders),
+        amount=amount,
+        purpose=auction_room(turn.auction),
+    )
+    return Actor("webhook.sandbox", SYSTEM), command
+
+
 def _relist(dice: Dice, turn: Turn) -> Asked:
     command = c.Relist(
         id=turn.id,
         auction=turn.auction,
         new_auction=dice.choice(turn.scene.auctions),
-        start_at=turn.now + HOUR,
-        end_at=turn.now + DAY,
+        start_at=turn.now + turn.scene.span_ms // 12,
+        end_at=turn.now + turn.scene.span_ms,
     )
     return _staff(dice, turn), command
 
@@ -187,6 +243,7 @@ _ANYTHING: tuple[Maker, ...] = (
     _maximum,
     _withdraw,
     _settle,
+    _capture,
     _relist,
     _interfere,
 )
@@ -196,7 +253,7 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "draft": (_approve, _approve, _reject),
     "scheduled": (_join, _approve),
     "live": (_bid,) * 5 + (_maximum,) * 3 + (_join, _withdraw),
-    "pending_settlement": (_settle,),
+    "pending_settlement": (_settle,) * 3 + (_capture,),
     "unsold": (_relist,),
 }
 """By the auction's state, each as often as it stands here."""
