@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from engine.kernel.actor import KYC_STATES, ROLES
 from engine.registry import build_registry, find_domains
-from persistence.errors import LeaseHeld, LeaseLost, LogError
+from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime import logs
 from runtime.config import (
     Config,
@@ -40,9 +41,7 @@ def run(argv: Sequence[str]) -> int:
         return EXIT_USAGE
     arguments = _parser().parse_args(argv)
     try:
-        config = read_config(arguments)
-        act: Callable[[Config, argparse.Namespace], int] = arguments.act
-        return act(config, arguments)
+        return _act(arguments)
     except ConfigError as problem:
         print(f"outcry: {problem}", file=sys.stderr)
         return EXIT_USAGE
@@ -54,6 +53,16 @@ def run(argv: Sequence[str]) -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    config = read_config(arguments)
+    act: Callable[[Config, argparse.Namespace], int] = arguments.act
+    try:
+        return act(config, arguments)
+    except LogUnavailable as problem:
+        # The log knows what is wrong, but not where its operator has put it.
+        raise LogError(f"{place_of(config)}: {problem}") from problem
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,6 +119,8 @@ def _token(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def _verify(config: Config, _: argparse.Namespace) -> int:
+    if not config.postgres and not Path(place_of(config)).exists():
+        raise VerifyError(f"there is no log at {place_of(config)}; name its folder with --data")
     logs.set_up(config)
     return _loop(_verify_log(config))
 

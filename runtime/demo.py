@@ -37,7 +37,7 @@ async def demo(config: Config, seconds: float) -> int:
     async with open_house(config) as house:
         url = house.address.replace("http://", "ws://") + "/v1/ws"
         market = DemoMarket(url, lambda user, role: _token(house, user, role), house.writer.now)
-        print(_introduction(house, url, config))
+        print(_introduction(house, url, config), flush=True)
         watch = Watch(url, _token(house, "demo-watcher", "user"))
         tasks = [loop.create_task(market.run()), loop.create_task(watch.run(market.live))]
         showing = loop.create_task(_show(watch, house))
@@ -51,7 +51,7 @@ async def demo(config: Config, seconds: float) -> int:
         for task in done - {stopping}:
             task.result()
     print(f"\nThe log of this market is in {config.data}. Check it with:")
-    print(f"  outcry verify --data {config.data}")
+    print(f"  {_beside('outcry')} verify --data {config.data}")
     return 0
 
 
@@ -82,14 +82,20 @@ def _introduction(house: House, url: str, config: Config) -> str:
         (
             f"Open Outcry is live at {house.address} (documents: {house.address}/docs)",
             "Join it, in another terminal:",
-            f"  .venv/bin/websockets {url}",
+            f"  {_beside('websockets')} {url}",
             '  {"id":"1","type":"auth","token":"' + _token(house, "you", "user") + '"}',
             '  {"id":"2","type":"subscribe","room":"auction:<id in the table>"}',
             "Money for you, and more tokens:",
-            f"  .venv/bin/outcry token --data {config.data} --user boss --role admin",
+            f"  {_beside('outcry')} token --data {config.data} --user boss --role admin",
             "",
         )
     )
+
+
+def _beside(command: str) -> str:
+    """A command of this environment, as somebody in this folder would type it."""
+    path = Path(sys.executable).with_name(command)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 async def _show(watch: Watch, house: House) -> None:

@@ -6,16 +6,22 @@ Everything that touches engine state happens synchronously in `submit`, `subscri
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from engine import look, snapshot
 from engine.contract import Command
+from engine.core import Core
 from engine.kernel.actor import Actor
-from engine.kernel.limits import HISTORY_PAGE_MAX, SNAPSHOT_EVERY
+from engine.kernel.limits import (
+    BACKLOG_RECORDS_MAX,
+    BATCH_RECORDS_MAX,
+    HISTORY_PAGE_MAX,
+    SNAPSHOT_EVERY,
+)
 from engine.kernel.market import Market
-from engine.kernel.outcome import UNAVAILABLE, Rejected
+from engine.kernel.outcome import Rejected
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.look import Sight
@@ -23,6 +29,7 @@ from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Snapshot, Subscri
 from engine.registry import Registry
 from engine.sequencer import Accepted, Done, Heard, Output, Recall, Refused, Sequencer
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
+from runtime.answers import stored, unavailable
 from runtime.clock import Clock
 from runtime.recovery import Recovered, recover
 from runtime.writer_counts import WriterCounts
@@ -44,6 +51,10 @@ class Writer:
         markets: dict[str, Market],
         fan_out: FanOut,
         clock: Clock,
+        *,
+        snapshot_every: int = SNAPSHOT_EVERY,
+        batch_max: int = BATCH_RECORDS_MAX,
+        backlog_max: int = BACKLOG_RECORDS_MAX,
     ) -> None:
         self.counts = WriterCounts()
         self.clock = clock
@@ -51,6 +62,9 @@ class Writer:
         self._registry = registry
         self._markets = markets
         self._fan_out = fan_out
+        self._snapshot_every = snapshot_every
+        self._batch_max = batch_max
+        self._backlog_max = backlog_max
         self._sequencer: Sequencer | None = None
         self._log_id = ""
         self._owner = ""
@@ -60,7 +74,8 @@ class Writer:
         self._timer_due: Millis | None = None
         self._lost: LeaseLost | None = None
         self._alive_at: Millis = 0
-        self._owner_until = 0.0
+        self._owner_until_ns = 0
+        self._renewing: asyncio.Task[None] | None = None
         self._snapshot_position = 0
         self._online: set[str] = set()
         self._stopping = False
@@ -74,14 +89,20 @@ class Writer:
         Raises LeaseHeld if another process serves it, LogUnavailable if it cannot be read."""
         self._owner = owner
         acquired = await self._acquire()
-        recovered = await recover(self._log, self._registry, self._markets, progress)
+        # Reading a long log may outlast the lease, so it is renewed from now on.
+        self._renewing = asyncio.create_task(self._renew())
+        try:
+            recovered = await recover(self._log, self._registry, self._markets, progress)
+        except BaseException:
+            self._renewing.cancel()
+            raise
         self._serve(recovered, acquired.alive_at)
         return recovered
 
     async def run(self) -> None:
-        """Write batches until `stop`. Raises LeaseLost or LeaseHeld when another process took
-        over: then everything in flight has been answered, and the process must end."""
-        renewing = asyncio.create_task(self._renew())
+        """Write batches until `stop`. Raises LeaseLost when another process took over: then
+        everything in flight has been answered, and the process must end."""
+        assert self._renewing is not None, "start comes first"
         try:
             while not self._stopping or self._busy:
                 await self._work.wait()
@@ -89,11 +110,16 @@ class Writer:
                 if self._lost:
                     raise self._lost
                 await self._write_batches()
-        except (LeaseLost, LeaseHeld):
+        except LeaseHeld as held:
+            self._refuse_all()
+            raise LeaseLost(held.log, self.counts.lease_epoch) from held
+        except BaseException:
+            # Whatever it was: nobody waits for ever, and no snapshot is taken of what may not
+            # be in the log.
             self._refuse_all()
             raise
         finally:
-            renewing.cancel()
+            self._renewing.cancel()
             self._idle.set()
 
     async def stop(self) -> None:
@@ -106,11 +132,7 @@ class Writer:
         if self._timer:
             self._timer.cancel()
         if sequencer:
-            core = sequencer.core
-            await self._log.save_snapshot(Snapshot(core.position, snapshot.take(core)))
-            # Tells the next start from when nobody has served.
-            await self._log.renew()
-            await self._log.release()
+            await self._leave(sequencer.core)
 
     # CommandSink
 
@@ -120,14 +142,14 @@ class Writer:
 
     @property
     def is_ready(self) -> bool:
-        return self._sequencer is not None and not self._stopping
+        return self._open is not None
 
     def now(self) -> Millis:
         return self.clock.now()
 
     def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
         if (sequencer := self._open) is None:
-            to(_unavailable(command.id))
+            to(unavailable(command.id))
             return
         sequencer.submit(command, actor, to, self.clock.now())
         self._after_step(sequencer)
@@ -141,7 +163,7 @@ class Writer:
         to: Callable[[Subscribed | Refused], None],
     ) -> tuple[str, int] | None:
         if (sequencer := self._open) is None:
-            to(_unavailable(""))
+            to(unavailable(""))
             return None
         sight = look.see(sequencer.core, room, viewer)
         if isinstance(sight, Rejected):
@@ -151,7 +173,7 @@ class Writer:
         missed = look.tail_after(sequencer.core, room, after) if known and after is not None else []
         if missed is None:
             assert after is not None, "only a resumed subscription misses something"
-            self._hand(sequencer, lambda _: self._spawn(self._backfill(sight, after, to)), None)
+            self._when_durable(sequencer, partial(self._backfill, sight, after, to), to)
         else:
             frames = look.frames(sequencer.core, missed, sight.audience)
             state = b"" if known else sight.state
@@ -167,13 +189,13 @@ class Writer:
 
     def gate(self, to: Callable[[Any], None], value: Any) -> None:
         if (sequencer := self._open) is None:
-            to(_unavailable(""))
+            to(unavailable(""))
         else:
             self._hand(sequencer, to, value)
 
     def see(self, room: str, viewer: Actor, to: Callable[[Sight | Refused], None]) -> None:
         if (sequencer := self._open) is None:
-            to(_unavailable(""))
+            to(unavailable(""))
             return
         sight = look.see(sequencer.core, room, viewer)
         self._hand(sequencer, to, Refused(to, "", sight) if isinstance(sight, Rejected) else sight)
@@ -182,14 +204,14 @@ class Writer:
         self, room: str, viewer: Actor, after: int, limit: int
     ) -> Sequence[bytes] | Rejected:
         if (sequencer := self._open) is None:
-            return _unavailable("").rejected
+            return unavailable("").rejected
         sight = look.see(sequencer.core, room, viewer)
         if isinstance(sight, Rejected):
             return sight
         try:
             records = await self._log.read_room(room, after, min(limit, HISTORY_PAGE_MAX))
         except LogUnavailable:
-            return _unavailable("").rejected
+            return unavailable("").rejected
         return look.frames(sequencer.core, records, sight.audience)
 
     def presence(self, user: str, online: bool) -> None:
@@ -232,20 +254,24 @@ class Writer:
     def _open(self) -> Sequencer | None:
         """The sequencer, if it may be used now. A process that slept past its lease answers
         nobody until the log has told it that it is still the owner."""
-        if self._stopping or time.monotonic() > self._owner_until:
+        if self._stopping or self.clock.steady_ns() > self._owner_until_ns:
             return None
         return self._sequencer
 
-    def _alive(self) -> None:
-        self._alive_at = self.clock.now()
-        self._owner_until = time.monotonic() + LEASE_MS / 1_000
+    def _owns_since(self, asked_ns: int) -> None:
+        """The log has granted or renewed the lease. It runs from some moment after the request
+        and before the answer, which may have been long on its way: the request is what counts.
+        An append is no renewal: it passes as long as nobody has taken over."""
+        self._owner_until_ns = asked_ns + LEASE_MS * 1_000_000
 
     @property
     def _busy(self) -> bool:
         return self._sequencer is not None and self._sequencer.backlog > 0
 
     async def _acquire(self) -> Acquired:
+        asked_ns = self.clock.steady_ns()
         acquired = await self._log.acquire(self._owner)
+        self._owns_since(asked_ns)
         self._log_id = acquired.log_id
         self.counts.lease_epoch = acquired.epoch
         return acquired
@@ -254,15 +280,37 @@ class Writer:
         core = recovered.core
         self._snapshot_position = recovered.snapshot_position
         self.clock.not_before(core.now)
-        sequencer = Sequencer(core, self._fan_out.audiences, recovered.remembered)
+        sequencer = Sequencer(
+            core,
+            self._fan_out.audiences,
+            recovered.remembered,
+            backlog_max=self._backlog_max,
+            batch_max=self._batch_max,
+        )
         self._sequencer = sequencer
-        self._alive()
+        self._alive_at = self.clock.now()
         sequencer.resume(alive_at, self._alive_at, self._online)
         self._after_step(sequencer)
 
     def _hand(self, sequencer: Sequencer, to: Callable[[Any], None], value: Any) -> None:
         sequencer.show(to, value)
         self._after_step(sequencer)
+
+    def _when_durable(
+        self,
+        sequencer: Sequencer,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        refuse: Callable[[Refused], None] = lambda refused: None,
+    ) -> None:
+        """Begin `work` when all that was decided until now is durable, or never."""
+
+        def begin(handed: Refused | None) -> None:
+            if handed is None:
+                self._spawn(work())
+            else:
+                refuse(handed)
+
+        self._hand(sequencer, begin, None)
 
     def _tick(self) -> None:
         if sequencer := self._open:
@@ -305,7 +353,7 @@ class Writer:
         room = self._sequencer.core.rooms.get(recall.room) if self._sequencer else None
         for record in reversed(room.tail if room else ()):
             if record.position == recall.position:
-                recall.to(_stored(recall, record))
+                recall.to(stored(recall, record))
                 return
         self._spawn(self._recall_from_log(recall))
 
@@ -313,9 +361,9 @@ class Writer:
         try:
             (record,) = await self._log.read(recall.position - 1, 1)
         except LogUnavailable:
-            recall.to(_unavailable(recall.id))
+            recall.to(unavailable(recall.id))
         else:
-            recall.to(_stored(recall, record))
+            recall.to(stored(recall, record))
 
     async def _backfill(
         self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]
@@ -332,38 +380,47 @@ class Writer:
                 frames += look.frames(self._sequencer.core, page, sight.audience)
                 seq = page[-1].seq
         except LogUnavailable:
-            to(_unavailable(""))
+            to(unavailable(""))
         else:
             to(Subscribed(sight.room, sight.audience, sight.seq, True, frames, b""))
 
     async def _write_batches(self) -> None:
         """Write until there is nothing left."""
         while (sequencer := self._sequencer) and (batch := sequencer.next_batch()):
-            started = time.monotonic()
+            started_ns = self.clock.steady_ns()
             try:
                 await self._log.append(batch)
             except LogUnavailable as problem:
                 await self._begin_again(problem)
                 return
-            self.counts.batch(len(batch), time.monotonic() - started)
-            self._alive()
+            self.counts.batch(len(batch), (self.clock.steady_ns() - started_ns) / 1_000_000_000)
+            self._alive_at = self.clock.now()
             sequencer.committed()
             self._after_step(sequencer)
             self._snapshot_if_due(sequencer)
 
     def _snapshot_if_due(self, sequencer: Sequencer) -> None:
         core = sequencer.core
-        if core.position - self._snapshot_position < SNAPSHOT_EVERY:
+        if core.position - self._snapshot_position < self._snapshot_every:
             return
         self._snapshot_position = core.position
         image = Snapshot(core.position, snapshot.take(core))
         # The image may hold what is not yet durable: it is kept only when it is.
-        self._hand(sequencer, lambda _: self._spawn(self._save(image)), None)
+        self._when_durable(sequencer, partial(self._save, image))
+
+    async def _leave(self, core: Core) -> None:
+        try:
+            await self._log.save_snapshot(Snapshot(core.position, snapshot.take(core)))
+            # Tells the next start from when nobody has served.
+            await self._log.renew()
+            await self._log.release()
+        except (LogUnavailable, LeaseLost) as problem:
+            logger.warning("no snapshot was left; the next start replays more: %s", problem)
 
     async def _save(self, image: Snapshot) -> None:
         try:
             await self._log.save_snapshot(image)
-        except LogUnavailable as problem:
+        except (LogUnavailable, LeaseLost) as problem:
             logger.warning("snapshot not kept: %s", problem)
 
     async def _begin_again(self, problem: LogError) -> None:
@@ -378,13 +435,13 @@ class Writer:
                 # A new epoch, so that an append whose fate is not known cannot land any more.
                 await self._acquire()
                 recovered = await recover(self._log, self._registry, self._markets)
+                await self._catch_up(recovered)
             except LogUnavailable as still:
                 delay_ms = RETRY_MS[min(attempt, len(RETRY_MS) - 1)]
                 attempt += 1
                 logger.warning("still no log, next attempt in %d ms: %s", delay_ms, still)
                 await asyncio.sleep(delay_ms / 1_000)
             else:
-                await self._catch_up(recovered)
                 self._serve(recovered, self._alive_at)
                 logger.info("the log can be written again, at position %d", recovered.core.position)
                 return
@@ -401,15 +458,21 @@ class Writer:
         for room, heard in self._fan_out.positions().items():
             missed = look.tail_after(core, room, heard)
             if missed is None:
-                missed = list(await self._log.read_room(room, heard, HISTORY_PAGE_MAX))
+                missed = await self._read_all(room, heard)
             for audience in self._fan_out.audiences(room):
                 for record, body in zip(missed, look.frames(core, missed, audience), strict=True):
                     self._fan_out.publish(room, audience, record.seq, body)
 
+    async def _read_all(self, room: str, after: int) -> list[Record]:
+        found: list[Record] = []
+        while page := await self._log.read_room(room, after + len(found), HISTORY_PAGE_MAX):
+            found += page
+        return found
+
     async def _renew(self) -> None:
         """Say that the owner lives, until someone else does."""
         while not self._lost:
-            await asyncio.sleep(RENEW_MS / 1_000)
+            asked_ns = self.clock.steady_ns()
             try:
                 await self._log.renew()
             except LogUnavailable as problem:
@@ -418,24 +481,13 @@ class Writer:
                 self._lost = lost
                 self._work.set()
             else:
-                self._alive()
+                self._alive_at = self.clock.now()
+                self._owns_since(asked_ns)
+                # Past the lease no timer fires; this is the first moment when it may.
+                self._tick()
+            await asyncio.sleep(RENEW_MS / 1_000)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _unavailable(id_: str) -> Refused:
-    return Refused(
-        None,
-        id_,
-        Rejected(UNAVAILABLE, "the log cannot be written now; try again with the same id"),
-    )
-
-
-def _stored(recall: Recall, record: Record) -> Accepted:
-    assert record.command_id == recall.id, f"position {record.position} is another command's"
-    return Accepted(
-        recall.to, recall.id, record.room, record.seq, record.at, record.result, duplicate=True
-    )
