@@ -8,7 +8,6 @@ disk: neither SQLite's own locks nor this one can be trusted on a network share.
 
 import fcntl
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -68,12 +67,11 @@ class SqliteLog:
 
     async def acquire(self, owner: str) -> Acquired:
         """Become the one writer, at once or not at all; makes and updates the tables."""
-        signature = f"{owner} (pid {os.getpid()} on {socket.gethostname()})"
 
         def work(connection: sqlite3.Connection) -> Acquired:
             self._lock(connection)
             _migrate(connection)
-            return self._take(connection, signature)
+            return self._take(connection, owner)
 
         return await self._writer.run(work)
 
@@ -148,9 +146,9 @@ class SqliteLog:
         if connection.execute(sql, (self._epoch,)).fetchone() is None:
             raise LeaseLost(self._path, self._epoch)
 
-    def _take(self, connection: sqlite3.Connection, signature: str) -> Acquired:
+    def _take(self, connection: sqlite3.Connection, owner: str) -> Acquired:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("UPDATE lease SET owner = ?, epoch = epoch + 1", (signature,))
+        connection.execute("UPDATE lease SET owner = ?, epoch = epoch + 1", (owner,))
         sql = "SELECT epoch, log_id, alive_at FROM lease, meta"
         epoch, log_id, alive_at = connection.execute(sql).fetchone()
         connection.execute("COMMIT")

@@ -1,6 +1,7 @@
 """Which log the configuration asks for."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from engine.ports import EventLog
 from persistence.postgres import PostgresLog
@@ -8,6 +9,7 @@ from persistence.sqlite import SqliteLog
 from runtime.config import Config, ConfigError
 
 SQLITE_NAME = "outcry.sqlite"
+SECRET = frozenset({"user", "password", "sslpassword"})
 
 
 def open_log(config: Config) -> EventLog:
@@ -23,8 +25,11 @@ def open_log(config: Config) -> EventLog:
 
 
 def place_of(config: Config) -> str:
-    """Where the log is, for people; without a password."""
+    """Where the log is, for people; without user and password."""
     if not config.postgres:
         return str(Path(config.data) / SQLITE_NAME)
-    scheme, _, rest = config.postgres.rpartition("@")
-    return f"{scheme.partition('://')[0]}://…@{rest}" if scheme else config.postgres
+    parts = urlsplit(config.postgres)
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name not in SECRET]
+    host = parts.netloc.rpartition("@")[2]
+    query = f"?{urlencode(options, safe='/')}" if options else ""
+    return f"{parts.scheme}://{host}{parts.path}{query}"

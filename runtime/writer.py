@@ -72,7 +72,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: Millis | None = None
-        self._lost: LeaseLost | None = None
+        self._lost: LogError | None = None
         self._alive_at: Millis = 0
         self._owner_until_ns = 0
         self._renewing: asyncio.Task[None] | None = None
@@ -477,8 +477,8 @@ class Writer:
                 await self._log.renew()
             except LogUnavailable as problem:
                 logger.warning("lease not renewed: %s", problem)
-            except LeaseLost as lost:
-                self._lost = lost
+            except LogError as problem:
+                self._lost = problem
                 self._work.set()
             else:
                 self._alive_at = self.clock.now()
