@@ -13,6 +13,7 @@ from msgspec import Struct
 from engine.contract import Event, tag_of
 from engine.core import Core, Room
 from engine.kernel.actor import Actor
+from engine.kernel.limits import RESUME_EVENTS_MAX
 from engine.kernel.outcome import FORBIDDEN, ROOM_NOT_FOUND, Rejected
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
@@ -78,6 +79,12 @@ def frames(core: Core, records: Iterable[Record], audience: str) -> list[bytes]:
     return [
         frame(core.rooms[record.room], record, decode(record.event), audience) for record in records
     ]
+
+
+def can_resume(sight: Sight, after: int | None) -> bool:
+    """Whether a subscriber who knows everything up to `after` is told what it missed, rather
+    than shown the room as it is."""
+    return after is not None and 0 <= sight.seq - after <= RESUME_EVENTS_MAX
 
 
 def tail_after(core: Core, room_name: str, seq: int) -> list[Record] | None:

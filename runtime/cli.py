@@ -30,6 +30,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_LEASE_LOST = 3
 
+BENCH = "bench"
 LOG_FLAGS = ("data", "postgres", "markets", "log_format", "log_level")
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
 
@@ -39,9 +40,11 @@ def run(argv: Sequence[str]) -> int:
     if not __debug__:
         print("outcry does not run under `python -O`: its assertions guard money", file=sys.stderr)
         return EXIT_USAGE
-    arguments = _parser().parse_args(argv)
     try:
-        return _act(arguments)
+        # What follows is the benchmarks' own, --help too: argparse cannot hand that on.
+        if argv[:1] == [BENCH]:
+            return _bench(argv[1:])
+        return _act(_parser().parse_args(argv))
     except ConfigError as problem:
         print(f"outcry: {problem}", file=sys.stderr)
         return EXIT_USAGE
@@ -84,8 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--ttl", default="1h", help="how long it is good: 90s, 15m, 1h, 7d")
     check = _command(commands, "verify", _verify, "read the log, replay it, check everything")
     add_flags(check, LOG_FLAGS)
-    bench = _command(commands, "bench", _bench, "measure, with a report")
-    bench.add_argument("rest", nargs=argparse.REMAINDER, help="options of the benchmarks")
+    commands.add_parser(BENCH, help="measure, with a report")
     return parser
 
 
@@ -147,11 +149,11 @@ async def _verify_log(config: Config) -> int:
     return 0
 
 
-def _bench(_config: Config, arguments: argparse.Namespace) -> int:
+def _bench(options: Sequence[str]) -> int:
     if find_spec("bench") is None:
         raise ConfigError("the benchmarks come with a checkout only: run `make bench` there")
     # A process of their own: the load must not share a loop with what it measures.
-    return subprocess.run([sys.executable, "-m", "bench", *arguments.rest], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "bench", *options], check=False).returncode
 
 
 def _loop(work: Coroutine[Any, Any, int]) -> int:

@@ -169,18 +169,19 @@ class Writer:
         if isinstance(sight, Rejected):
             self._hand(sequencer, to, Refused(to, "", sight))
             return None
-        known = after is not None and log_id in (None, self._log_id) and after <= sight.seq
-        missed = look.tail_after(sequencer.core, room, after) if known and after is not None else []
+        if log_id not in (None, self._log_id) or not look.can_resume(sight, after):
+            after = None
+        missed = [] if after is None else look.tail_after(sequencer.core, room, after)
         if missed is None:
             assert after is not None, "only a resumed subscription misses something"
             self._when_durable(sequencer, partial(self._backfill, sight, after, to), to)
         else:
             frames = look.frames(sequencer.core, missed, sight.audience)
-            state = b"" if known else sight.state
+            state = b"" if after is not None else sight.state
             self._hand(
                 sequencer,
                 to,
-                Subscribed(room, sight.audience, sight.seq, known, frames, state),
+                Subscribed(room, sight.audience, sight.seq, after is not None, frames, state),
             )
         return sight.audience, sight.seq
 
@@ -369,16 +370,11 @@ class Writer:
         self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]
     ) -> None:
         """What a subscriber missed is older than memory: read it from the log."""
-        frames: list[bytes] = []
-        seq = after
         try:
-            while seq < sight.seq:
-                limit = min(HISTORY_PAGE_MAX, sight.seq - seq)
-                page = await self._log.read_room(sight.room, seq, limit)
-                if not page or self._sequencer is None:
-                    raise LogUnavailable(f"{sight.room} has no record after {seq}")
-                frames += look.frames(self._sequencer.core, page, sight.audience)
-                seq = page[-1].seq
+            missed = await self._log.read_room(sight.room, after, sight.seq - after)
+            if len(missed) < sight.seq - after or self._sequencer is None:
+                raise LogUnavailable(f"{sight.room} has not all records after {after}")
+            frames = look.frames(self._sequencer.core, missed, sight.audience)
         except LogUnavailable:
             to(unavailable(""))
         else:

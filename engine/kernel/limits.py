@@ -18,6 +18,10 @@ REACTIONS_MAX = 10_000
 HISTORY_PAGE_MAX = 1_000
 """Events in one page of a room's history."""
 
+RESUME_EVENTS_MAX = 1_000
+"""Events that a returning subscriber is told one by one (operations 7). Who missed more gets a
+snapshot: sooner there, and no larger than what a slow reader may owe."""
+
 STATEMENT_ENTRIES = 50
 """Latest wallet and hold entries kept for each user and currency. Older ones are in the log."""
 
@@ -25,4 +29,5 @@ SNAPSHOT_EVERY = 200_000
 """Records after which a new snapshot is taken."""
 
 assert BATCH_RECORDS_MAX <= BACKLOG_RECORDS_MAX
-assert TAIL_RECORDS <= HISTORY_PAGE_MAX
+assert TAIL_RECORDS <= RESUME_EVENTS_MAX
+assert RESUME_EVENTS_MAX <= HISTORY_PAGE_MAX

@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 import pytest
 
+from engine.kernel.limits import RESUME_EVENTS_MAX
 from engine.kernel.record import Record
 from engine.sequencer import Accepted, Refused
 from persistence.errors import LeaseLost, LogUnavailable
@@ -214,7 +215,7 @@ async def test_a_resumed_subscriber_gets_what_it_missed(writer: Writer) -> None:
 
 
 async def test_what_memory_has_forgotten_is_resumed_from_the_log(writer: Writer) -> None:
-    """The resume window is the whole log."""
+    """As long as it is no more than a client should be told one by one."""
     for number in range(600):
         writer.submit(deposit(str(number)), ADMIN, lambda _: None)
     await ask(writer, deposit("last"))
@@ -223,6 +224,20 @@ async def test_what_memory_has_forgotten_is_resumed_from_the_log(writer: Writer)
     assert resumed.recovered
     seqs = [msgspec.json.decode(f)["seq"] for f in resumed.frames]
     assert seqs == list(range(2, 602))
+
+
+async def test_who_missed_too_much_gets_a_snapshot(writer: Writer) -> None:
+    """A burst of all events would be taken for a slow reader's debt."""
+    for number in range(RESUME_EVENTS_MAX + 1):
+        writer.submit(deposit(str(number)), ADMIN, lambda _: None)
+    await ask(writer, deposit("last"))
+    owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
+    for after, recovered in ((1, False), (2, True)):
+        subscribe = partial(writer.subscribe, "user:u1", owner, after, writer.log_id)
+        resumed = await answer(subscribe)
+        assert resumed.recovered is recovered
+        assert bool(resumed.state) is not recovered
+        assert len(resumed.frames) == (RESUME_EVENTS_MAX if recovered else 0)
 
 
 async def test_a_resume_from_another_log_gets_a_snapshot(writer: Writer) -> None:
