@@ -19,6 +19,9 @@ _FIELD = re.compile(r"^Object (?P<rule>contains unknown|missing required) field 
 _PATH = re.compile(r"^(?P<rule>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _FIELD_RULES = {"contains unknown": "no such field", "missing required": "is required"}
 
+READING_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a text that it cannot read. Bodies, unlike frames, may be no UTF-8."""
+
 
 class Unreadable(Struct, frozen=True):
     """A frame that is no command."""
@@ -44,7 +47,7 @@ class Decoder:
         """The command in this text."""
         try:
             request: Request = self._decode(text)
-        except (msgspec.DecodeError, RecursionError) as fault:
+        except READING_FAULTS as fault:
             return _unreadable(text, str(fault))
         # msgspec takes the last of two equal keys. Only a frame with more colons than it needs
         # can have any: the second pass is rare.
@@ -82,7 +85,7 @@ def _required(command: type[Struct]) -> int:
 def _unreadable(text: bytes, fault: str) -> Unreadable:
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except READING_FAULTS:
         refusal = Rejected(MALFORMED, "this is no JSON: send one object", {"rule": "json"})
         return Unreadable(None, refusal, is_json=False)
     members = value if isinstance(value, dict) else {}

@@ -49,7 +49,10 @@ def build_app(
         routes.append(Route("/v1/hooks/{provider}", hooks.receive, methods=["POST"]))
     if advance:
         routes.append(Route("/v1/test/clock", calls.clock, methods=["POST"]))
-    return Starlette(routes=routes, exception_handlers=exception_handlers())
+    app = Starlette(routes=routes, exception_handlers=exception_handlers())
+    # A wrong address is told so; a redirect would be made of whatever Host the client claims.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _documents(gateway: Gateway) -> list[Route]:

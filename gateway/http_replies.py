@@ -17,7 +17,7 @@ from engine.kernel.outcome import (
     Rejected,
 )
 from gateway import replies
-from gateway.decoding import blame
+from gateway.decoding import READING_FAULTS, blame
 from gateway.limits import MESSAGE_BYTES_MAX
 
 NOT_FOUND = Code("NOT_FOUND", "never", 404)
@@ -69,7 +69,7 @@ def read_as(type_: type[T], body: bytes) -> T | Rejected:
     """A body that is no command, as a struct."""
     try:
         return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except READING_FAULTS as fault:
         field, rule = blame(str(fault))
         what = f"`{field}`: {rule}" if field else rule
         return Rejected(MALFORMED, f"{what}; see /openapi.json", {"field": field, "rule": rule})

@@ -24,6 +24,7 @@ from gateway.limits import MESSAGE_BYTES_MAX
 from gateway.rates import Rates
 from gateway.settings import SUBPROTOCOL, GatewaySettings
 from gateway.tokens import Tokens
+from gateway.uvicorn_http import uvicorn_http
 from gateway.uvicorn_protocol import uvicorn_protocol
 from runtime import metrics
 from runtime.clock import Clock
@@ -177,7 +178,7 @@ def wall_ms() -> Millis:
 def _uvicorn_config(app: object, listener: Listener) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # Starlette is an ASGI application
-        http="httptools",
+        http=uvicorn_http(listener),
         ws=uvicorn_protocol(listener),
         lifespan="off",
         access_log=False,

@@ -54,6 +54,11 @@ class InlineSink(CommandSink):
         for refused in self._sequencer.abandon():
             refused.to(refused)
 
+    @property
+    def core(self) -> Core:
+        """The state that the log makes, to be looked at."""
+        return self._sequencer.core
+
     def advance(self, ms: Millis) -> None:
         """Let time pass, and fire what falls due."""
         self._now += ms
@@ -96,7 +101,7 @@ class InlineSink(CommandSink):
         if isinstance(sight, Rejected):
             self.gate(to, Refused(to, "", sight))
             return None
-        if after is None or log_id not in (None, self.log_id) or after > sight.seq:
+        if after is None or log_id not in (None, self.log_id) or not look.can_resume(sight, after):
             self.gate(to, Subscribed(room, sight.audience, sight.seq, False, [], sight.state))
         else:
             missed = look.tail_after(core, room, after)

@@ -17,7 +17,7 @@ from engine.kernel.actor import (
     Actor,
 )
 from engine.kernel.ids import Id
-from engine.kernel.money import Amount, Bps, Currency
+from engine.kernel.money import AMOUNT_MAX, Amount, Bps, Currency
 from engine.kernel.time import Duration, Moment
 
 STAFF_ONLY = frozenset({MANAGER, ADMIN})
@@ -27,7 +27,7 @@ BIDDERS = frozenset({USER, VERIFIED_SELLER, DEALER, MANAGER, ADMIN})
 """Staff are refused by the rule, unless the market lets them bid (auction 12.9)."""
 
 Increments = Annotated[
-    tuple[tuple[int, int], ...],
+    tuple[tuple[Annotated[int, Meta(ge=0, le=AMOUNT_MAX)], Amount], ...],
     Meta(
         min_length=1,
         max_length=INCREMENT_ROWS_MAX,

@@ -28,7 +28,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     vehicles: tuple[str, ...]
     currency: str = "USD"
     span_ms: Millis = 2 * HOUR
-    """The longest that an auction lasts; it starts within a sixth of that."""
+    """The longest that an auction lasts; it starts within a quarter of that."""
 
 
 class Glance(Struct, frozen=True):
@@ -38,6 +38,7 @@ class Glance(Struct, frozen=True):
     minimum_bid: int = 1
     remainder: int = 0
     """What the winner has to pay at the end, if there is one."""
+    start_at: Millis | None = None
 
 
 class Turn(Struct, frozen=True):
@@ -67,8 +68,8 @@ def workload(dice: Dice, stage: Stage) -> Asked:
         sellers=tuple(people[DEALER]),
         bidders=tuple(people[USER]),
         staff=tuple(people[ADMIN]),
-        auctions=tuple(f"a{number}" for number in range(stage.things)),
-        vehicles=tuple(f"v{number}" for number in range(stage.things)),
+        auctions=tuple(f"a{number}" for number in stage.things),
+        vehicles=tuple(f"v{number}" for number in stage.things),
         currency=stage.currency,
         span_ms=stage.span_ms,
     )
@@ -84,7 +85,7 @@ def _glance(shown: Mapping[str, Any] | None) -> Glance:
         return Glance()
     hammer_price = shown["hammer_price"] or 0
     deposit = share_up(hammer_price, shown["deposit_bps"])
-    return Glance(shown["status"], shown["minimum_bid"], hammer_price - deposit)
+    return Glance(shown["status"], shown["minimum_bid"], hammer_price - deposit, shown["start_at"])
 
 
 def next_command(
@@ -97,13 +98,15 @@ def next_command(
     glance = look(auction)
     turn = Turn(scene, f"c{number}", now, auction, glance)
     suitable = _SUITABLE.get(glance.status, _ANYTHING)
+    if glance.status == "draft" and glance.start_at is not None and glance.start_at <= now:
+        suitable = (_reject,)
     makers = suitable if dice.randrange(0, 12) else _ANYTHING
     return dice.choice(makers)(dice, turn)
 
 
 def _create(dice: Dice, turn: Turn) -> Asked:
     span_ms = turn.scene.span_ms
-    start_at = turn.now + dice.randrange(span_ms // 24, span_ms // 6)
+    start_at = turn.now + dice.randrange(span_ms // 24, span_ms // 4)
     end_at = start_at + dice.randrange(span_ms // 120, span_ms)
     start_price = dice.randrange(1, 100_000)
     kinds: tuple[Kind, ...] = ("timed", "timed", "flash", "no_reserve")

@@ -1,0 +1,1 @@
+"""Bad input over real sockets, to one server that a bystander goes on using."""

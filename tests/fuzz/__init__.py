@@ -1,0 +1,1 @@
+"""Whatever a client may send: bytes, texts and commands by chance, from a seed."""
