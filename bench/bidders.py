@@ -16,8 +16,6 @@ from bench.wire import TEXT, frame
 STEP = 1
 """The increment of the auctions bid in, minor units."""
 
-BID_TOO_LOW = "BID_TOO_LOW"
-
 
 class Reply(Struct, gc=False):
     """What of a reply matters here."""
@@ -43,23 +41,24 @@ class Lot:
     answered: so bids that are under way together do not get in one another's way, unless one
     overtakes another between the sockets; that one is refused, and counted as refused."""
 
-    __slots__ = ("_head", "_minimum")
+    __slots__ = ("_head", "auction", "minimum")
 
     def __init__(self, auction: str, currency: str, minimum: int) -> None:
+        self.auction = auction
         fields = {"type": "auction.place_bid", "auction": auction, "currency": currency}
         self._head = msgspec.json.encode(fields).removesuffix(b"}")
-        self._minimum = minimum
+        self.minimum = minimum
 
     def next_bid(self, number: int) -> bytes:
         """The frame of the next bid, with `number` as its id."""
-        amount = self._minimum
-        self._minimum += STEP
+        amount = self.minimum
+        self.minimum += STEP
         return frame(TEXT, b'%b,"id":"%d","amount":%d}' % (self._head, number, amount))
 
     def learn(self, minimum: int) -> None:
         """Somebody was told that this is the least."""
-        if minimum > self._minimum:
-            self._minimum = minimum
+        if minimum > self.minimum:
+            self.minimum = minimum
 
 
 class Score(Struct):
@@ -70,28 +69,46 @@ class Score(Struct):
 
     from_ns: int
     until_ns: int
+    yes: str = "ok"
+    """The type of a message that says that a bid was taken."""
     accepted: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     latencies_ms: "array[float]" = field(default_factory=lambda: array("d"))
     problems: list[Exception] = field(default_factory=list)
     """Why connections ended before they should."""
+    before_ns: int = 0
+    """When the last answer came that was too early to count."""
+    latest_ns: int = 0
+    """When the last answer came that counts."""
 
     def note(self, reply: Reply, due_ns: int) -> None:
         """The reply to a bid that was due at `due_ns` has just come."""
         now_ns = time.monotonic_ns()
         if self.from_ns <= due_ns < self.until_ns:
             self.latencies_ms.append((now_ns - due_ns) / 1e6)
+        if now_ns < self.from_ns:
+            self.before_ns = now_ns
         if not self.from_ns <= now_ns < self.until_ns:
             return
-        if reply.type == "ok":
+        self.latest_ns = now_ns
+        if reply.type == self.yes:
             self.accepted += 1
         else:
             self.refused[reply.code] += 1
 
     @property
     def seconds(self) -> float:
-        """How long was measured."""
-        return (self.until_ns - self.from_ns) / 1e9
+        """In how much time the answers came that count.
+
+        Answers come in bursts, a batch of the log at a time. From burst to burst is measured,
+        for a window that cuts bursts would count one too many or too few."""
+        begun_ns = self.before_ns or self.from_ns
+        return max(self.latest_ns - begun_ns, 1) / 1e9
+
+    @property
+    def per_second(self) -> float:
+        """Bids accepted in a second."""
+        return self.accepted / self.seconds
 
 
 class Bidder(Link):
@@ -102,7 +119,7 @@ class Bidder(Link):
 
     def __init__(self, url: str, token: str, lot: Lot, score: Score) -> None:
         super().__init__(url, token)
-        self._lot = lot
+        self.lot = lot
         self._score = score
         self._due_ns: dict[str, int] = {}
         self._bids_sent = 0
@@ -119,7 +136,7 @@ class Bidder(Link):
         """Place the next bid, which was due at this time. It goes out with `flush`."""
         self._bids_sent += 1
         self._due_ns[str(self._bids_sent)] = due_ns
-        self._pending.append(self._lot.next_bid(self._bids_sent))
+        self._pending.append(self.lot.next_bid(self._bids_sent))
 
     def flush(self) -> None:
         """Write the bids that were placed."""
@@ -140,9 +157,9 @@ class Bidder(Link):
             return
         self._score.note(reply, due_ns)
         if reply.result is not None:
-            self._lot.learn(reply.result.minimum_bid)
+            self.lot.learn(reply.result.minimum_bid)
         elif reply.details is not None:
-            self._lot.learn(reply.details.minimum)
+            self.lot.learn(reply.details.minimum)
         if self.keep_going:
             self.bid(time.monotonic_ns())
 

@@ -19,7 +19,7 @@ from bench.wire import (
     PING,
     PONG,
     TEXT,
-    Reader,
+    Frames,
     WireError,
     close_frame,
     frame,
@@ -77,7 +77,7 @@ class Link(asyncio.Protocol):
         self._port = target.port or (443 if target.scheme == "wss" else 80)
         self._is_secure = target.scheme == "wss"
         self._handshake = handshake(target.netloc, target.path, token)
-        self._reader = Reader()
+        self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self._close_heard: tuple[int, str] | None = None
         self._problem: WireError | None = None
@@ -119,7 +119,7 @@ class Link(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         try:
-            frames = self._reader.feed(data)
+            frames = self._frames.feed(data)
         except WireError as problem:
             self._problem = problem
             self._abort()

@@ -9,7 +9,7 @@ from msgspec import Struct
 from bench.client import Client
 from engine.kernel.time import DAY, Millis
 
-DRAWING_UP_MS = 2_000
+DRAWING_UP_MS = 500
 """From the creation of an auction to its start: it must be approved before."""
 
 IN_FLIGHT = 64

@@ -1,33 +1,30 @@
 """A server process of its own, and tokens that it accepts."""
 
 import argparse
-import asyncio
 import os
-import re
-import sys
+import secrets
 import tempfile
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
-import jwt
 from msgspec import Struct
 
-ROOT = Path(__file__).parent.parent
+from runtime.config import Config
+from runtime.tokens import issue_token
+from testkit.process import ProcessEnded, listening, serving
+
+T = TypeVar("T")
+
 SECRET_NAME = "jwt_secret"
 SECRET_VARIABLE = "OUTCRY_JWT_SECRET"
-ISSUER = AUDIENCE = "outcry"
-TOKEN_LIFE_S = 6 * 3600
-START_PATIENCE_S = 30.0
-STOP_PATIENCE_S = 15.0
+TOKEN_LIFE = "6h"
 
 EXIT_FAILED = 2
 """Exit code of a bench that could not measure. 1 is for a result that is not good enough."""
 
 EXIT_INTERRUPTED = 130
-
-_ADDRESS = re.compile(r"http://[\w.\-\[\]:]+:\d+")
 
 
 class ServerError(Exception):
@@ -40,18 +37,12 @@ class House(Struct, frozen=True):
     url: str
     """The websocket's, such as ws://127.0.0.1:8080/v1/ws."""
     secret: str
+    pid: int = 0
+    """The process of the server; 0 if it is not ours, or on another machine."""
 
     def token(self, user: str, role: str = "user", kyc: str = "approved") -> str:
         """A token that says who its bearer is (PROTOCOL, connecting)."""
-        claims = {
-            "sub": user,
-            "role": role,
-            "kyc": kyc,
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "exp": int(time.time()) + TOKEN_LIFE_S,
-        }
-        return jwt.encode(claims, self.secret, algorithm="HS256")
+        return issue_token(Config(jwt_secret=self.secret), user, role, kyc, TOKEN_LIFE)
 
 
 def add_house_flags(parser: argparse.ArgumentParser) -> None:
@@ -83,55 +74,23 @@ async def running(*flags: str) -> AsyncIterator[House]:
     """`outcry serve` with these flags, without rate limits, on a free port and with a log of its
     own, until the block ends. Raises ServerError."""
     with tempfile.TemporaryDirectory(prefix="outcry-bench-") as data:
-        said = Path(data) / "said.txt"
-        process = await _start(data, said, flags)
+        async with _telling(serving(Path(data), "--log-level", "warning", *flags)) as server:
+            yield House(server.websocket, _secret_in(data), server.process.pid)
+
+
+@asynccontextmanager
+async def echoing() -> AsyncIterator[House]:
+    """The bare echo, until the block ends. Raises ServerError."""
+    async with _telling(listening(module="bench.echo")) as (process, address):
+        # It looks at no token, but its clients have one all the same.
+        yield House(f"ws{address.removeprefix('http')}/", secrets.token_hex(), process.pid)
+
+
+@asynccontextmanager
+async def _telling(starting: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    async with AsyncExitStack() as stack:
         try:
-            address = await _address(process, said)
-            yield House(f"ws{address.removeprefix('http')}/v1/ws", _secret_in(data))
-        finally:
-            await _stop(process)
-
-
-async def _start(data: str, said: Path, flags: tuple[str, ...]) -> asyncio.subprocess.Process:
-    arguments = ["--port", "0", "--data", data, "--rate-user", "0", "--rate-guest", "0"]
-    # What is measured is what the flags say, not what the caller's environment happens to set.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("OUTCRY_")}
-    with said.open("wb") as stderr:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runtime", "serve"),
-            *(*arguments, "--log-level", "warning", *flags),
-            cwd=ROOT,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
-
-
-async def _address(process: asyncio.subprocess.Process, said: Path) -> str:
-    """The address in the line that the server prints when it is ready."""
-    assert process.stdout is not None, "it is a pipe"
-    try:
-        async with asyncio.timeout(START_PATIENCE_S):
-            async for line in process.stdout:
-                if found := _ADDRESS.search(line.decode(errors="replace")):
-                    return found[0]
-    except TimeoutError:
-        pass
-    raise ServerError(f"the server did not get ready; it said:\n{_tail(said)}")
-
-
-def _tail(said: Path) -> str:
-    return said.read_text(errors="replace")[-2_000:]
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ask it to end, and make it end if it does not."""
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_PATIENCE_S):
-            await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.communicate()
+            started = await stack.enter_async_context(starting)
+        except (ProcessEnded, TimeoutError) as problem:
+            raise ServerError(f"the server did not get ready: {problem}") from None
+        yield started

@@ -69,14 +69,15 @@ def read_close(payload: bytes) -> tuple[int, str]:
     return int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
 
 
-class Reader:
-    """Cuts what comes in into the response to the handshake, and then frames."""
+class Frames:
+    """Cuts what comes in into the response to the handshake, unless that is over, and then
+    frames."""
 
     __slots__ = ("_buffer", "_upgraded")
 
-    def __init__(self) -> None:
+    def __init__(self, *, upgraded: bool = False) -> None:
         self._buffer = b""
-        self._upgraded = False
+        self._upgraded = upgraded
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The whole frames in what has come so far, as (opcode, payload). Raises WireError."""

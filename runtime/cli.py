@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import subprocess
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.kernel.actor import KYC_STATES, ROLES
 from engine.registry import build_registry, find_domains
@@ -43,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         # What follows is the benchmarks' own, --help too: argparse cannot hand that on.
         if argv[:1] == [BENCH]:
-            return _bench(argv[1:])
+            _bench(argv[1:])
         return _act(_parser().parse_args(argv))
     except ConfigError as problem:
         print(f"outcry: {problem}", file=sys.stderr)
@@ -149,11 +149,12 @@ async def _verify_log(config: Config) -> int:
     return 0
 
 
-def _bench(options: Sequence[str]) -> int:
+def _bench(options: Sequence[str]) -> NoReturn:
     if find_spec("bench") is None:
         raise ConfigError("the benchmarks come with a checkout only: run `make bench` there")
-    # A process of their own: the load must not share a loop with what it measures.
-    return subprocess.run([sys.executable, "-m", "bench", *options], check=False).returncode
+    # They take this process over: as a child they would be killed at Ctrl-C, before they have
+    # stopped the servers that they started.
+    os.execv(sys.executable, [sys.executable, "-m", "bench", *options])
 
 
 def _loop(work: Coroutine[Any, Any, int]) -> int:

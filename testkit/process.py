@@ -145,8 +145,8 @@ class Server:
         return issue_token(Config(data=str(self.data)), user, role, kyc, "1h")
 
 
-async def start(*arguments: str, optimised: bool = False) -> Process:
-    """Start `outcry` with these arguments. `optimised`: under `python -O`."""
+async def start(*arguments: str, optimised: bool = False, module: str = "runtime") -> Process:
+    """Start `outcry`, or another module, with these arguments. `optimised`: by `python -O`."""
     python = [sys.executable, *(["-O"] if optimised else [])]
     # What is tested is what the arguments say, not what the caller's environment happens to
     # set; and asyncio's debug mode is for the tests' own loop, it slows a loaded one too much.
@@ -157,7 +157,7 @@ async def start(*arguments: str, optimised: bool = False) -> Process:
     }
     return Process(
         await asyncio.create_subprocess_exec(
-            *(*python, "-m", "runtime", *arguments),
+            *(*python, "-m", module, *arguments),
             cwd=ROOT,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
@@ -185,13 +185,21 @@ async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
     Raises ProcessEnded if it does not come to serve; what it said is in the text.
     """
     limits = ("--rate-user", "0", "--rate-guest", "0")
-    process = await start("serve", "--port", "0", "--data", str(data), *limits, *flags)
+    arguments = ("serve", "--port", "0", "--data", str(data), *limits, *flags)
+    async with listening(*arguments) as (process, address):
+        yield Server(process, address, data)
+
+
+@asynccontextmanager
+async def listening(*arguments: str, module: str = "runtime") -> AsyncIterator[tuple[Process, str]]:
+    """A process that says at which address it is ready, and that address. Ends as `serving`."""
+    process = await start(*arguments, module=module)
     try:
         try:
             ready = await process.out.until(_READY)
         except ProcessEnded:
             code = await process.ended()
             raise ProcessEnded(f"exit code {code}: {process.err.text[-4_000:]}") from None
-        yield Server(process, ready[1], data)
+        yield process, ready[1]
     finally:
         await process.close()

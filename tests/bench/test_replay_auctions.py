@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bench.replay_auctions import Ended, ReplayError, main, read_record, replay, table
-from bench.server import House, running
+from bench.server import House
 
 HEADER = "auction,day,bidder,max_bid_cents,open_cents,price_cents,item,days\n"
 
@@ -54,13 +53,6 @@ def write_record(folder: Path) -> str:
     return str(path)
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    """A server process of this test's own."""
-    async with running() as running_house:
-        yield running_house
-
-
 async def test_prices_and_leaders_are_compared(house: House, tmp_path: Path) -> None:
     """Matches, the leader behind them, refusals and the one that differs are counted."""
     tally = await replay(house, read_record(write_record(tmp_path)), lanes=3)
@@ -77,7 +69,8 @@ async def test_the_exit_code_tells_whether_enough_match(
     house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command fails if fewer auctions match than expected; one server takes many replays."""
-    named = (write_record(tmp_path), "--url", house.url, "--token-secret", house.secret)
+    secret = f"--token-secret={house.secret}"  # which may begin with a dash
+    named = (write_record(tmp_path), "--url", house.url, secret)
     assert await asyncio.to_thread(main, [*named, "--expect", "5"]) == 0
     assert "6  auctions" in capsys.readouterr().out
     assert await asyncio.to_thread(main, [*named, "--expect", "6"]) == 1

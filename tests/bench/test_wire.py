@@ -5,7 +5,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from bench.wire import CLOSE, PING, TEXT, Reader, WireError, close_frame, frame, handshake
+from bench.wire import CLOSE, PING, TEXT, Frames, WireError, close_frame, frame, handshake
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 SIZES = (0, 1, 125, 126, 65_535, 65_536)
@@ -38,7 +38,7 @@ def test_a_guest_sends_no_token() -> None:
 def test_frames_come_whole(size: int) -> None:
     """A frame is read when its last byte has come, and not before."""
     data = Frame(Opcode.TEXT, b"x" * size).serialize(mask=False)
-    reader = Reader()
+    reader = Frames()
     assert reader.feed(ACCEPTED) == []
     for cut in {1, 2, 3, 5, 9, len(data) - 1} & set(range(1, len(data))):
         assert reader.feed(data[:cut]) == []
@@ -50,21 +50,21 @@ def test_bytes_may_come_one_by_one_or_all_at_once() -> None:
     data = ACCEPTED
     for opcode, payload in ((TEXT, b"one"), (PING, b""), (CLOSE, b"\x03\xe8")):
         data += Frame(Opcode(opcode), payload).serialize(mask=False)
-    slow = Reader()
+    slow = Frames()
     heard = [found for byte in data for found in slow.feed(bytes([byte]))]
     assert heard == [(TEXT, b"one"), (PING, b""), (CLOSE, b"\x03\xe8")]
-    assert Reader().feed(data) == heard
+    assert Frames().feed(data) == heard
 
 
 def test_a_refused_handshake_says_why() -> None:
     """Status and body of the server's answer are in the error."""
     with pytest.raises(WireError, match=r"403 Forbidden .*Origin"):
-        Reader().feed(b'HTTP/1.1 403 Forbidden\r\n\r\n{"message":"Origin"}')
+        Frames().feed(b'HTTP/1.1 403 Forbidden\r\n\r\n{"message":"Origin"}')
 
 
 def test_a_fragment_is_refused() -> None:
     """What the reader cannot put together it does not pass on as a whole."""
-    reader = Reader()
+    reader = Frames()
     reader.feed(ACCEPTED)
     with pytest.raises(WireError, match="fragmented"):
         reader.feed(Frame(Opcode.TEXT, b"half", fin=False).serialize(mask=False))
@@ -73,4 +73,4 @@ def test_a_fragment_is_refused() -> None:
 def test_a_response_without_end_is_refused() -> None:
     """A stream of something else does not fill the memory."""
     with pytest.raises(WireError, match="never ends"):
-        Reader().feed(b"x" * 20_000)
+        Frames().feed(b"x" * 20_000)

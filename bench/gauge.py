@@ -1,0 +1,55 @@
+"""What a process costs: processor time and memory, as the operating system counts them."""
+
+import asyncio
+import os
+import time
+
+import psutil
+from msgspec import Struct
+
+
+class Cores(Struct, frozen=True):
+    """How many cores were busy on average: 1.0 is one core all the time."""
+
+    server: float
+    load: float
+    """Of this process. Near 1.0, the load has measured itself."""
+
+
+class CpuClock:
+    """Processor time of all threads of a process, since it began."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def seconds(self) -> float:
+        """User and system time together, to the tick of the kernel (10 ms)."""
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+
+async def cores_busy(server_pid: int, from_ns: int, until_ns: int) -> Cores:
+    """Measure between two moments of the monotonic clock. Without a `server_pid` (0) its share
+    is 0. Raises psutil.NoSuchProcess if the server ends meanwhile."""
+    own = CpuClock(os.getpid())
+    server = CpuClock(server_pid) if server_pid else None
+    clocks = [clock for clock in (server, own) if clock]
+    await until(from_ns)
+    begun_ns, begun = time.monotonic_ns(), [clock.seconds() for clock in clocks]
+    await until(until_ns)
+    ended_ns, ended = time.monotonic_ns(), [clock.seconds() for clock in clocks]
+    # A loaded loop wakes late, so the time is taken and not presumed.
+    passed_s = (ended_ns - begun_ns) / 1e9
+    shares = [(b - a) / passed_s for a, b in zip(begun, ended, strict=True)]
+    return Cores(shares[0] if server else 0.0, shares[-1])
+
+
+async def until(moment_ns: int) -> None:
+    """Sleep until this moment of the monotonic clock."""
+    await asyncio.sleep(max(0, moment_ns - time.monotonic_ns()) / 1e9)
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is in RAM now (RSS)."""
+    resident: int = psutil.Process(pid).memory_info().rss
+    return resident

@@ -1,0 +1,88 @@
+"""What the sections of the benchmark share: how much to measure, where, and in which steps."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from msgspec import Struct
+
+from bench.crew import Crew
+from bench.result import Findings
+
+
+class Sizes(Struct, frozen=True):
+    """How much is measured. The targets are meant for these defaults."""
+
+    connections: int = 200
+    auctions: int = 100
+    pipeline: int = 8
+    rounds: int = 3
+    """Of what has a target."""
+    side_rounds: int = 2
+    """Of what has none."""
+    seconds: float = 2.0
+    """Of a round."""
+    warmup: float = 0.5
+    open_seconds: float = 4.0
+    """Of an open loop, whose p99 needs more bids."""
+    pools: tuple[tuple[int, ...], tuple[int, ...]] = ((1, 2, 4, 8), (8, 16, 32))
+    """Connections of the row locks that are tried, for one and for many auctions."""
+    watchers: int = 1_000
+    watch_rate: float = 100.0
+    """Bids a second of the calm one of both fan-outs."""
+    idle: int = 10_000
+    records: int = 200_000
+    open_few: int = 100
+    open_many: int = 100_000
+    turn_bids: int = 2_000
+    turns: int = 15
+
+
+FULL = Sizes()
+
+QUICK = Sizes(
+    connections=20,
+    auctions=10,
+    rounds=1,
+    side_rounds=1,
+    seconds=0.2,
+    warmup=0.05,
+    open_seconds=0.3,
+    pools=((2,), (8,)),
+    watchers=100,
+    idle=500,
+    records=10_000,
+    open_many=2_000,
+    turn_bids=200,
+    turns=5,
+)
+"""Everything once, to see that it works; the figures mean little."""
+
+
+class Scene(Struct, frozen=True):
+    """Where a section plays."""
+
+    sizes: Sizes
+    postgres_url: str
+    """Of a server on which databases may be made."""
+    crew: Crew
+    stack: AsyncExitStack
+    """Closes, after the section, what it has opened."""
+
+
+class Step(Struct, frozen=True):
+    """One thing that is done while nothing else is."""
+
+    text: str
+    do: Callable[[Scene], Awaitable[str]]
+    """Returns what it has found, in a few words."""
+
+
+class Section(Protocol):
+    """A part of the benchmark that can be run alone."""
+
+    def steps(self, sizes: Sizes) -> Iterator[Step]:
+        """What is to be done, in this order. Does nothing by itself."""
+
+    def findings(self) -> Findings:
+        """What came of it, when all steps are done."""
