@@ -26,7 +26,7 @@ from gateway.settings import SUBPROTOCOL, GatewaySettings
 from gateway.tokens import Tokens
 from gateway.uvicorn_http import uvicorn_http
 from gateway.uvicorn_protocol import uvicorn_protocol
-from runtime import metrics
+from runtime import garbage, metrics
 from runtime.clock import Clock
 from runtime.config import Config, ConfigError, read_markets
 from runtime.log_choice import open_log, place_of
@@ -143,6 +143,7 @@ async def _recover(writer: Writer, config: Config) -> None:
     started = time.monotonic()
     recovered = await writer.start(f"pid {os.getpid()} on {socket.gethostname()}", progress.show)
     progress.end()
+    garbage.settle()
     logger.info(
         "recovered %d records in %.2f s from %s (%d on top of the snapshot), %d rooms",
         recovered.core.position,
