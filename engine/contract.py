@@ -229,8 +229,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     currency: str
     people: Mapping[str, Sequence[str]]
     """Role -> user ids."""
-    things: int
-    """How many of each kind there may be; their ids are counted."""
+    things: Sequence[int]
+    """The things of the moment, of each kind: their ids are made of these numbers."""
     look: Callable[[str], Any]
     """A room's name -> its public snapshot when somebody last looked, or None."""
 

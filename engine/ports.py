@@ -45,8 +45,11 @@ class EventLog(Protocol):
 
         Raises LeaseHeld if a living process holds the lease."""
 
-    async def renew(self) -> None:
-        """Say that the owner lives; due every third of the lease's time. Raises LeaseLost."""
+    async def renew(self, is_serving: bool = True) -> None:
+        """Say that the owner lives; due every third of the lease's time. Raises LeaseLost.
+
+        If it also serves, `alive_at` is now: an outage ends when somebody serves, and not
+        when somebody takes the lease."""
 
     async def release(self) -> None:
         """Give the lease up, so that the next owner need not wait."""

@@ -71,10 +71,12 @@ class MemoryLog:
         last_at = store.records[-1].at if store.records else None
         return Acquired(self._epoch, store.log_id, later(store.alive_at, last_at))
 
-    async def renew(self) -> None:
+    async def renew(self, is_serving: bool = True) -> None:
         store = await self._reach_as_owner()
-        store.alive_at = store.clock()
-        store.lease_until = store.alive_at + self._lease_ttl_ms
+        now = store.clock()
+        store.lease_until = now + self._lease_ttl_ms
+        if is_serving:
+            store.alive_at = now
 
     async def release(self) -> None:
         store = await self._reach()

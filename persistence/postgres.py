@@ -54,7 +54,7 @@ SELECT owner, lease_until,
 """
 RENEW = """
 UPDATE shard_lease
-   SET alive_at = clock_timestamp(),
+   SET alive_at = CASE WHEN $4::boolean THEN clock_timestamp() ELSE alive_at END,
        lease_until = clock_timestamp() + $3 * interval '1 millisecond'
  WHERE shard = $1 AND epoch = $2
 """
@@ -125,9 +125,10 @@ class PostgresLog:
             self._head, last_at = last or (0, None)
         return Acquired(self._epoch, taken["log_id"], later(taken["alive_at"], last_at))
 
-    async def renew(self) -> None:
+    async def renew(self, is_serving: bool = True) -> None:
         async with self._connections.writing() as connection:
-            done = await connection.execute(RENEW, self._shard, self._epoch, self._lease_ttl_ms)
+            row = (self._shard, self._epoch, self._lease_ttl_ms, is_serving)
+            done = await connection.execute(RENEW, *row)
             if done != "UPDATE 1":
                 raise LeaseLost(self._name, self._epoch)
 

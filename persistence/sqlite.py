@@ -75,10 +75,11 @@ class SqliteLog:
 
         return await self._writer.run(work)
 
-    async def renew(self) -> None:
+    async def renew(self, is_serving: bool = True) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            sql = "UPDATE lease SET alive_at = ? WHERE epoch = ?"
-            if connection.execute(sql, (self._clock(), self._epoch)).rowcount != 1:
+            sql = "UPDATE lease SET alive_at = iif(?, ?, alive_at) WHERE epoch = ?"
+            row = (is_serving, self._clock(), self._epoch)
+            if connection.execute(sql, row).rowcount != 1:
                 raise LeaseLost(self._path, self._epoch)
 
         await self._writer.run(work)

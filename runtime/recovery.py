@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from engine import snapshot
+from engine import look, snapshot
 from engine.core import Core
-from engine.kernel.limits import COMMANDS_REMEMBERED
+from engine.kernel.limits import COMMANDS_REMEMBERED, HISTORY_PAGE_MAX
 from engine.kernel.market import Market
-from engine.ports import EventLog
+from engine.kernel.record import Record
+from engine.ports import EventLog, FanOut
 from engine.registry import Registry
 from engine.sequencer import Remembered
 
@@ -54,3 +55,23 @@ async def recover(
         after = page[-1].position
         progress(after - first, head - first)
     return Recovered(core, remembered, core.position - since, since)
+
+
+async def catch_up(log: EventLog, core: Core, fan_out: FanOut) -> None:
+    """Tell listeners what was written but, as the log failed, never released.
+
+    Raises LogUnavailable; it may then be called again."""
+    for room, heard in fan_out.positions().items():
+        missed = look.tail_after(core, room, heard)
+        if missed is None:
+            missed = await _read_all(log, room, heard)
+        for audience in fan_out.audiences(room):
+            for record, body in zip(missed, look.frames(core, missed, audience), strict=True):
+                fan_out.publish(room, audience, record.seq, body)
+
+
+async def _read_all(log: EventLog, room: str, after: int) -> list[Record]:
+    found: list[Record] = []
+    while page := await log.read_room(room, after + len(found), HISTORY_PAGE_MAX):
+        found += page
+    return found

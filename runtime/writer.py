@@ -22,7 +22,6 @@ from engine.kernel.limits import (
 )
 from engine.kernel.market import Market
 from engine.kernel.outcome import Rejected
-from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.look import Sight
 from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Snapshot, Subscribed
@@ -31,14 +30,14 @@ from engine.sequencer import Accepted, Done, Heard, Output, Recall, Refused, Seq
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime.answers import stored, unavailable
 from runtime.clock import Clock
-from runtime.recovery import Recovered, recover
+from runtime.lease import Lease
+from runtime.recovery import Recovered, catch_up, recover
 from runtime.writer_counts import WriterCounts
 
 logger = logging.getLogger(__name__)
 
 RETRY_MS = (200, 500, 1_000, 2_000)
 RENEW_MS = 2_000
-LEASE_MS = 6_000
 
 
 class Writer:
@@ -72,9 +71,8 @@ class Writer:
         self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: Millis | None = None
-        self._lost: LogError | None = None
-        self._alive_at: Millis = 0
-        self._owner_until_ns = 0
+        self._lost: Exception | None = None
+        self._lease = Lease(clock)
         self._renewing: asyncio.Task[None] | None = None
         self._snapshot_position = 0
         self._online: set[str] = set()
@@ -88,7 +86,7 @@ class Writer:
 
         Raises LeaseHeld if another process serves it, LogUnavailable if it cannot be read."""
         self._owner = owner
-        acquired = await self._acquire()
+        self._lease.alive_at = (await self._acquire()).alive_at
         # Reading a long log may outlast the lease, so it is renewed from now on.
         self._renewing = asyncio.create_task(self._renew())
         try:
@@ -96,7 +94,7 @@ class Writer:
         except BaseException:
             self._renewing.cancel()
             raise
-        self._serve(recovered, acquired.alive_at)
+        self._serve(recovered)
         return recovered
 
     async def run(self) -> None:
@@ -151,8 +149,13 @@ class Writer:
         if (sequencer := self._open) is None:
             to(unavailable(command.id))
             return
-        sequencer.submit(command, actor, to, self.clock.now())
-        self._after_step(sequencer)
+        try:
+            sequencer.submit(command, actor, to, self.clock.now())
+        except Exception as bug:
+            self._die_of(bug)
+            to(unavailable(command.id))
+        else:
+            self._after_step(sequencer)
 
     def subscribe(
         self,
@@ -218,8 +221,7 @@ class Writer:
     def presence(self, user: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(user)
         if sequencer := self._open:
-            sequencer.presence(user, online, self.clock.now())
-            self._after_step(sequencer)
+            self._step(sequencer, partial(sequencer.presence, user, online))
 
     # Beside the port
 
@@ -255,15 +257,9 @@ class Writer:
     def _open(self) -> Sequencer | None:
         """The sequencer, if it may be used now. A process that slept past its lease answers
         nobody until the log has told it that it is still the owner."""
-        if self._stopping or self.clock.steady_ns() > self._owner_until_ns:
+        if self._stopping or self.clock.steady_ns() > self._lease.until_ns:
             return None
         return self._sequencer
-
-    def _owns_since(self, asked_ns: int) -> None:
-        """The log has granted or renewed the lease. It runs from some moment after the request
-        and before the answer, which may have been long on its way: the request is what counts.
-        An append is no renewal: it passes as long as nobody has taken over."""
-        self._owner_until_ns = asked_ns + LEASE_MS * 1_000_000
 
     @property
     def _busy(self) -> bool:
@@ -272,12 +268,12 @@ class Writer:
     async def _acquire(self) -> Acquired:
         asked_ns = self.clock.steady_ns()
         acquired = await self._log.acquire(self._owner)
-        self._owns_since(asked_ns)
+        self._lease.granted(asked_ns)
         self._log_id = acquired.log_id
         self.counts.lease_epoch = acquired.epoch
         return acquired
 
-    def _serve(self, recovered: Recovered, alive_at: Millis | None) -> None:
+    def _serve(self, recovered: Recovered) -> None:
         core = recovered.core
         self._snapshot_position = recovered.snapshot_position
         self.clock.not_before(core.now)
@@ -289,9 +285,13 @@ class Writer:
             batch_max=self._batch_max,
         )
         self._sequencer = sequencer
-        self._alive_at = self.clock.now()
-        sequencer.resume(alive_at, self._alive_at, self._online)
-        self._after_step(sequencer)
+        self._resume(sequencer)
+
+    def _resume(self, sequencer: Sequencer) -> None:
+        """Nobody was served for a while: make that good, then go on."""
+        self._lease.is_serving = False
+        sequencer.resume(self._lease.alive_at, self.clock.now(), self._online)
+        self._hand(sequencer, self._lease.resumed, None)
 
     def _hand(self, sequencer: Sequencer, to: Callable[[Any], None], value: Any) -> None:
         sequencer.show(to, value)
@@ -315,7 +315,14 @@ class Writer:
 
     def _tick(self) -> None:
         if sequencer := self._open:
-            sequencer.tick(self.clock.now())
+            self._step(sequencer, sequencer.tick)
+
+    def _step(self, sequencer: Sequencer, decide: Callable[[Millis], object]) -> None:
+        try:
+            decide(self.clock.now())
+        except Exception as bug:
+            self._die_of(bug)
+        else:
             self._after_step(sequencer)
 
     def _after_step(self, sequencer: Sequencer) -> None:
@@ -390,7 +397,7 @@ class Writer:
                 await self._begin_again(problem)
                 return
             self.counts.batch(len(batch), (self.clock.steady_ns() - started_ns) / 1_000_000_000)
-            self._alive_at = self.clock.now()
+            self._lease.served()
             sequencer.committed()
             self._after_step(sequencer)
             self._snapshot_if_due(sequencer)
@@ -431,57 +438,55 @@ class Writer:
                 # A new epoch, so that an append whose fate is not known cannot land any more.
                 await self._acquire()
                 recovered = await recover(self._log, self._registry, self._markets)
-                await self._catch_up(recovered)
+                await catch_up(self._log, recovered.core, self._fan_out)
             except LogUnavailable as still:
                 delay_ms = RETRY_MS[min(attempt, len(RETRY_MS) - 1)]
                 attempt += 1
                 logger.warning("still no log, next attempt in %d ms: %s", delay_ms, still)
                 await asyncio.sleep(delay_ms / 1_000)
             else:
-                self._serve(recovered, self._alive_at)
+                self._serve(recovered)
                 logger.info("the log can be written again, at position %d", recovered.core.position)
                 return
 
+    def _die_of(self, bug: Exception) -> None:
+        """A rule broke off half-way, and memory may hold what no log will. Whatever it was, it
+        must not be answered from, kept in a snapshot or written: the loop of asyncio would log
+        the exception and go on, so the writer ends here, and `run` raises the bug."""
+        logger.critical("the writer stops: a rule failed", exc_info=bug)
+        self._refuse_all()
+        self._lost = bug
+        self._work.set()
+
     def _refuse_all(self) -> None:
         sequencer, self._sequencer = self._sequencer, None
+        self._lease.is_serving = False
         if sequencer:
             for refused in sequencer.abandon():
                 refused.to(refused)
-
-    async def _catch_up(self, recovered: Recovered) -> None:
-        """Tell listeners what was written but, as the log failed, never released."""
-        core = recovered.core
-        for room, heard in self._fan_out.positions().items():
-            missed = look.tail_after(core, room, heard)
-            if missed is None:
-                missed = await self._read_all(room, heard)
-            for audience in self._fan_out.audiences(room):
-                for record, body in zip(missed, look.frames(core, missed, audience), strict=True):
-                    self._fan_out.publish(room, audience, record.seq, body)
-
-    async def _read_all(self, room: str, after: int) -> list[Record]:
-        found: list[Record] = []
-        while page := await self._log.read_room(room, after + len(found), HISTORY_PAGE_MAX):
-            found += page
-        return found
 
     async def _renew(self) -> None:
         """Say that the owner lives, until someone else does."""
         while not self._lost:
             asked_ns = self.clock.steady_ns()
             try:
-                await self._log.renew()
+                await self._log.renew(self._lease.is_serving)
             except LogUnavailable as problem:
                 logger.warning("lease not renewed: %s", problem)
             except LogError as problem:
                 self._lost = problem
                 self._work.set()
             else:
-                self._alive_at = self.clock.now()
-                self._owns_since(asked_ns)
-                # Past the lease no timer fires; this is the first moment when it may.
-                self._tick()
+                self._renewed(asked_ns)
             await asyncio.sleep(RENEW_MS / 1_000)
+
+    def _renewed(self, asked_ns: int) -> None:
+        was_cut_off = not self._lease.holds
+        self._lease.granted(asked_ns)
+        # Past the lease nobody was answered and no timer fired: an outage, if not a restart.
+        if was_cut_off and (sequencer := self._open):
+            self._step(sequencer, lambda _: self._resume(sequencer))
+        self._lease.served()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -117,6 +117,17 @@ async def test_alive_at_is_when_the_house_last_served(open_log: Open) -> None:
     assert (await log.acquire("first")).alive_at == far
 
 
+async def test_an_owner_that_does_not_serve_yet_keeps_the_lease(
+    log: EventLog, open_log: Open
+) -> None:
+    """Until what an outage brought about is durable, the outage is not over."""
+    await log.renew()
+    served_at = (await log.acquire("first")).alive_at
+    await asyncio.sleep(0.05)
+    await log.renew(False)
+    assert (await log.acquire("first")).alive_at == served_at
+
+
 async def test_renew_says_that_the_house_serves(log: EventLog, open_log: Open) -> None:
     """A quiet house is not an outage."""
     await log.renew()

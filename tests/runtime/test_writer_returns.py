@@ -18,7 +18,8 @@ from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import writer as writer_module
 from runtime.clock import Clock
-from runtime.writer import LEASE_MS, Writer
+from runtime.lease import LEASE_MS
+from runtime.writer import Writer
 from tests.runtime.writing import ADMIN, Listener, ask, deposit, new_writer, until
 
 DEALER = Actor("dealer", "dealer", "approved")

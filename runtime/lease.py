@@ -1,0 +1,42 @@
+"""What the writer knows of its own lease, and since when nobody may have been served."""
+
+from engine.kernel.time import Millis
+from engine.sequencer import Refused
+from runtime.clock import Clock
+
+LEASE_MS = 6_000
+
+
+class Lease:
+    """How long this process may answer, and when the house last served for sure."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.until_ns = 0
+        """By the clock's `steady_ns`; past it, somebody else may own the log."""
+        self.alive_at: Millis | None = None
+        """The house served until then: an outage is counted from it (auction 6)."""
+        self.is_serving = False
+        """Whether what the latest outage brought about is durable. Until it is, a crash must
+        not make the next start believe that there was none."""
+        self._clock = clock
+
+    @property
+    def holds(self) -> bool:
+        """Whether this process is the owner for sure."""
+        return self._clock.steady_ns() <= self.until_ns
+
+    def granted(self, asked_ns: int) -> None:
+        """The log has granted or renewed the lease. It runs from some moment after the request
+        and before the answer, which may have been long on its way: the request is what counts.
+        An append is no renewal: it passes as long as nobody has taken over."""
+        self.until_ns = asked_ns + LEASE_MS * 1_000_000
+
+    def resumed(self, handed: Refused | None) -> None:
+        """What an outage brought about is durable, or has been refused."""
+        self.is_serving = handed is None
+        self.served()
+
+    def served(self) -> None:
+        """The log has taken what was decided, or a renewal."""
+        if self.is_serving and self.holds:
+            self.alive_at = self._clock.now()

@@ -1,0 +1,223 @@
+"""The simulator finds what it is there to find: faults planted into the house by small patches."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.domains.auction import bidding
+from engine.kernel.posting import Release
+from engine.kernel.record import Record
+from engine.kernel.time import Millis
+from engine.registry import Registry
+from engine.sequencer import Recall, Remembered, Sequencer
+from persistence.memory import MemoryLog
+from runtime import writer
+from runtime.lease import Lease
+from runtime.recovery import Recovered, recover
+from runtime.writer import Writer
+from testkit.sim_options import Options
+from testkit.simulator import simulate
+
+SEEDS_MAX = 40
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def reply_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Answers leave as soon as they are decided."""
+    patch.setattr(Sequencer, "_gate", lambda self, output: self._ready.append(output))
+
+
+def frames_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Listeners hear an event as soon as it is decided."""
+    render = Sequencer._render
+
+    def render_and_release(self: Sequencer, applied: Any, batch: Any) -> None:
+        before = len(batch.outputs)
+        render(self, applied, batch)
+        self._ready += batch.outputs[before:]
+        del batch.outputs[before:]
+
+    patch.setattr(Sequencer, "_render", render_and_release)
+
+
+def timers_in_reverse(patch: pytest.MonkeyPatch) -> None:
+    """What is due is fired latest first."""
+    tick = Sequencer.tick
+
+    def tick_reversed(self: Sequencer, now: Millis) -> Millis:
+        due = sorted((at, room) for at, room in self._timers if at <= now)
+        for _, room in reversed(due):
+            other = [timer for timer in self._timers if timer[1] != room]
+            self._timers = [timer for timer in self._timers if timer[1] == room]
+            tick(self, now)
+            self._timers = sorted(other + self._timers)
+        return tick(self, now)
+
+    patch.setattr(Sequencer, "tick", tick_reversed)
+
+
+def timers_after_commands(patch: pytest.MonkeyPatch) -> None:
+    """A command is decided before what fell due earlier."""
+    submit, tick = Sequencer.submit, Sequencer.tick
+
+    def submit_first(self: Sequencer, *arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Sequencer, "tick", lambda self, now: max(now, self.core.now))
+            submit(self, *arguments)
+        tick(self, self.core.now)
+
+    patch.setattr(Sequencer, "submit", submit_first)
+
+
+def lost_release(patch: pytest.MonkeyPatch) -> None:
+    """Who is outbid keeps the hold."""
+    holds = bidding.holds
+    patch.setattr(
+        bidding,
+        "holds",
+        lambda *given: tuple(p for p in holds(*given) if not isinstance(p, Release)),
+    )
+
+
+def no_extension(patch: pytest.MonkeyPatch) -> None:
+    """A bid in the last moments moves no end."""
+    patch.setattr(bidding, "extension", lambda state, now: [])
+
+
+def dedupe_without_user(patch: pytest.MonkeyPatch) -> None:
+    """A command id counts once in all, and not once for each user."""
+    find, add = Remembered.find, Remembered.add
+    patch.setattr(Remembered, "find", lambda self, user, id_: find(self, "all", id_))
+    patch.setattr(
+        Remembered,
+        "add",
+        lambda self, record: add(self, msgspec.structs.replace(record, actor="all")),
+    )
+
+
+def dedupe_without_body(patch: pytest.MonkeyPatch) -> None:
+    """Another command with a known id gets the answer of the first."""
+
+    def again(command: Any, actor: Any, to: Any, _: str, found: tuple[str, int]) -> Recall:
+        return Recall(to, command.id, command.room(actor), found[1])
+
+    patch.setattr("engine.sequencer._again", again)
+
+
+def forgotten_answers(patch: pytest.MonkeyPatch) -> None:
+    """A restart forgets which commands were answered."""
+
+    async def recover_without_answers(*arguments: Any) -> Recovered:
+        recovered = await recover(*arguments)
+        return msgspec.structs.replace(recovered, remembered=Remembered())
+
+    patch.setattr(writer, "recover", recover_without_answers)
+
+
+def dropped_append(patch: pytest.MonkeyPatch) -> None:
+    """The log says yes, and now and then writes nothing."""
+    append = MemoryLog.append
+
+    async def append_or_drop(self: MemoryLog, records: Sequence[Record]) -> None:
+        if records[-1].position % 10:
+            await append(self, records)
+        else:
+            self._head = records[-1].position
+
+    patch.setattr(MemoryLog, "append", append_or_drop)
+
+
+def listeners_left_behind(patch: pytest.MonkeyPatch) -> None:
+    """What was written, but not released as the log failed, is never told."""
+
+    async def nothing(*_: Any) -> None:
+        pass
+
+    patch.setattr(writer, "catch_up", nothing)
+
+
+def snapshot_of_the_undurable(patch: pytest.MonkeyPatch) -> None:
+    """A snapshot is kept at once, and may hold what is never written."""
+    patch.setattr(Writer, "_when_durable", lambda self, _, work, refuse=None: self._spawn(work()))
+
+
+def lease_from_an_append(patch: pytest.MonkeyPatch) -> None:
+    """A process takes an append for a renewal, and goes on when another has taken over."""
+    served = Lease.served
+
+    def served_and_granted(self: Lease) -> None:
+        served(self)
+        self.granted(self._clock.steady_ns())
+
+    patch.setattr(Lease, "served", served_and_granted)
+
+
+def service_from_a_renewal(patch: pytest.MonkeyPatch) -> None:
+    """A process that has the lease and answers nobody yet says that it serves."""
+    patch.setattr(Lease, "is_serving", property(lambda _: True, lambda _, __: None), raising=False)
+
+
+DUEL = Options(
+    hosts=2,
+    freeze_every=8_000,
+    crash_every=30_000,
+    downtime_ms=15_000,
+    gap_ms=300,
+    commands=120,
+    things=8,
+    latency_us=300_000,
+    batch_max=3,
+    span_ms=20_000,
+    window_ms=20_000,
+)
+"""Two machines that take the log from each other."""
+
+SLOW_TIMERS = Options(lag_us=300_000, gap_ms=60, span_ms=4_000, things=20, commands=200)
+
+FAULTS: list[tuple[Plant, str]] = [
+    (reply_before_commit, "ENG-1"),
+    (frames_before_commit, "ENG-1"),
+    (timers_in_reverse, "fires before"),
+    (timers_after_commands, "before the timers|auction B2"),
+    (lost_release, "auction INV-2"),
+    (no_extension, "owes"),
+    (dedupe_without_user, "ENG-2|is another command's"),
+    (dedupe_without_body, "ENG-2"),
+    (forgotten_answers, "ENG-2|ENG-5"),
+    (dropped_append, "ENG-1"),
+    (listeners_left_behind, "feeds|liveness"),
+    (snapshot_of_the_undurable, "durable|ENG-9"),
+    (lease_from_an_append, "ENG-11"),
+    (service_from_a_renewal, "auction 6"),
+]
+
+OPTIONS: dict[Plant, Options] = {
+    timers_after_commands: SLOW_TIMERS,
+    lease_from_an_append: DUEL,
+    service_from_a_renewal: DUEL,
+}
+"""Where chance alone would take long, the weather is chosen."""
+
+
+@pytest.mark.parametrize(
+    ("plant", "promise"), FAULTS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_planted_fault_is_found(
+    plant: Plant,
+    promise: str,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Within so many seeds, and as the promise that it breaks."""
+    plant(monkeypatch)
+    options = OPTIONS.get(plant)
+    for seed in range(SEEDS_MAX):
+        report = simulate(seed, registry, options)
+        if report.problem:
+            assert re.search(promise, report.problem), report.problem
+            return
+    pytest.fail(f"{SEEDS_MAX} seeds have not found it")
