@@ -72,8 +72,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=None, help="the first round's; default: new")
     parser.add_argument("--rounds", type=int, default=0, help="so many rounds, instead of a time")
     given = parser.parse_args(argv)
-    # Refused handshakes are logged, and here they are the rule.
-    logging.disable(logging.CRITICAL)
     started_s = shown_s = time.monotonic()
     seed = given.seed if given.seed is not None else time.time_ns() // 1_000_000
     sys.stdout.write(f"seed {seed}\n")
@@ -117,4 +115,6 @@ def _name(kind: int | bytes | str) -> str:
 
 
 if __name__ == "__main__":
+    # Refused handshakes are logged, and here they are the rule.
+    logging.disable(logging.CRITICAL)
     sys.exit(main(sys.argv[1:]))
