@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench sim lock clean
+.PHONY: help run test check bench sim fuzz lock clean
 
 help: ## List the targets
 	@echo 'Targets (pass options on with ARGS="...", choose the interpreter with PYTHON=...):'
@@ -38,6 +38,9 @@ bench: $(VENV)/dev.installed ## Measure: ARGS="..."
 
 sim: $(VENV)/dev.installed ## Simulate the whole house from one seed: SEED=7
 	@$(BIN)/python -m testkit.simulator $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: $(VENV)/dev.installed ## Try broken frames and odd commands: ARGS="--seconds 3600"
+	@$(BIN)/python -m testkit.fuzz $(ARGS)
 
 lock: $(VENV)/pyvenv.cfg ## Write the locks anew: ARGS="--upgrade" for newer versions
 	@$(PIP) install --quiet uv
