@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.config import ConfigError
@@ -13,19 +15,26 @@ def secret_of(data: str, name: str, configured: str) -> str:
     Raises ConfigError if the folder cannot be used."""
     if configured:
         return configured
-    folder = Path(data)
-    path = folder / name
+    path = Path(data) / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(handle, "w") as file:
-            secret = secrets.token_urlsafe(48)
-            file.write(secret + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
+        return path.read_text().strip()
     except OSError as problem:
         raise ConfigError(
             f"cannot keep a secret in {path}: {problem}; choose another --data folder"
         ) from None
-    return secret
+
+
+def _make(path: Path) -> None:
+    """Write a secret beside its place and link it there when it is whole: of several processes
+    that start together all find the one that came first, and none finds half of it."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)

@@ -1,5 +1,6 @@
 """Secrets are made once, for the owner's eyes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:
     assert len(first) >= 32
     assert secret_of(data, "jwt_secret", "") == first
     assert (tmp_path / "new" / "jwt_secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_all_who_start_together_find_the_same_secret(tmp_path: Path) -> None:
+    """Nobody reads a file that another is still writing."""
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            data = str(tmp_path / str(number))
+            found = set(pool.map(lambda _, d=data: secret_of(d, "jwt_secret", ""), range(8)))
+            assert len(found) == 1
+            assert len(found.pop()) >= 32
+            assert [file.name for file in Path(data).iterdir()] == ["jwt_secret"]
 
 
 def test_a_configured_secret_is_not_written_down(tmp_path: Path) -> None:
