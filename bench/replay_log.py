@@ -18,6 +18,7 @@ from engine.snapshot import digest
 from persistence.postgres import PostgresLog
 from persistence.sqlite import SqliteLog
 from runtime.recovery import recover
+from testkit.world import vault
 
 AUCTIONS = 100
 USERS = 200
@@ -66,7 +67,7 @@ async def _replay(filled: Filled) -> float:
     registry = build_registry(find_domains())
     try:
         begun_s = time.perf_counter()
-        recovered = await recover(log, registry, dict(BUILT_IN))
+        recovered = await recover(log, registry, dict(BUILT_IN), vault())
         passed_s = time.perf_counter() - begun_s
     finally:
         await log.close()

@@ -14,6 +14,7 @@ from engine.kernel.actor import Actor
 from engine.kernel.ids import CommandId
 from engine.kernel.market import Market
 from engine.kernel.outcome import Code, Rejected
+from engine.kernel.outside import Ask, Errand
 from engine.kernel.posting import Posting
 from engine.kernel.time import Millis
 
@@ -37,8 +38,17 @@ class Command(
     id: CommandId
 
     def room(self, actor: Actor) -> str:
-        """The name of the room that decides this command."""
+        """The name of the room that decides this command, or `holder_of(claim, otherwise)`."""
         raise NotImplementedError(type(self).__name__)
+
+
+CLAIM_MARK = "@"
+
+
+def holder_of(claim: str, otherwise: str) -> str:
+    """For `Command.room`: the room that holds this claim, or else the room `otherwise`. So a
+    command reaches a person by an address rather than by an id."""
+    return f"{CLAIM_MARK}{otherwise} {claim}"
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
@@ -98,6 +108,15 @@ class Wallet(Struct, frozen=True):
     available: int
 
 
+class Payable(Struct, frozen=True):
+    """What the house owes somebody in one currency, minor units (accounts 2)."""
+
+    currency: str
+    kind: str
+    """seller, carrier or partner."""
+    amount: int
+
+
 class Entry(Struct, frozen=True, gc=False):
     """One line of a user's statement, amounts in minor units (accounts 12.4)."""
 
@@ -131,11 +150,61 @@ class LedgerReader(Protocol):
     def wallets(self, user: str) -> list[Wallet]:
         """The user's wallets, by currency."""
 
+    def payables(self, user: str) -> list[Payable]:
+        """What the house owes the user, by currency and kind; no zeros."""
+
+    def payable_by(self, account: str, currency: str, cut_off: Millis) -> int:
+        """What of a payable came up to this moment and is still there, minor units."""
+
     def statement(self, user: str, currency: str) -> Sequence[Entry]:
         """The latest entries of a user's wallet and holds, oldest first."""
 
     def accounts(self, currency: str) -> Mapping[str, int]:
         """Every account's balance, minor units."""
+
+
+class Vault(Protocol):
+    """Functions keyed by secrets of the house: pure, for the same arguments always give the same
+    answer, as long as the house keeps its keys. So a code or token is never stored anywhere: it
+    is made anew to be shown, and to be compared. Each purpose has a key of its own."""
+
+    def mac(self, purpose: str, text: str) -> bytes:
+        """32 bytes that nobody without the key can guess (HMAC-SHA256)."""
+
+    def sign(self, purpose: str, data: bytes) -> bytes:
+        """A signature that anybody can check offline (Ed25519, 64 bytes)."""
+
+    def is_signed(self, purpose: str, data: bytes, signature: bytes) -> bool:
+        """Whether the signature is ours."""
+
+    def public_key(self, purpose: str) -> bytes:
+        """The key that signatures of this purpose are checked with (Ed25519, 32 bytes)."""
+
+    def seal(self, purpose: str, claims: Mapping[str, Any]) -> str:
+        """A token (JWT, HS256) that says this, and that only we can have made."""
+
+    def unseal(self, purpose: str, token: str) -> dict[str, Any] | None:
+        """What a token of ours says, or None. Whether it has expired, the rule must look."""
+
+
+class Shop(Struct, frozen=True):
+    """What other rooms may know of a shop: the card of `shop:{id}` (identity 2)."""
+
+    owner: str
+    name: str
+    is_active: bool
+    address: str = ""
+
+
+class Person(Struct, frozen=True):
+    """What other rooms may know of a person: the card of `identity:{user}` (identity 11). Who
+    is shown it, they decide."""
+
+    display_name: str
+    is_active: bool
+    email: str = ""
+    phone: str = ""
+    kyc: str = "none"
 
 
 class Context(Protocol):
@@ -161,6 +230,21 @@ class Context(Protocol):
     def claimed_by(self, key: str) -> str | None:
         """The room that holds a claim on `key`, or None."""
 
+    @property
+    def vault(self) -> Vault:
+        """The house's keys. For `decide`, `view` and `errands` only."""
+
+    @property
+    def proof(self) -> Any:
+        """In `decide`: the world's answer to what the command's `prepare` asked, or None."""
+
+    def soft_of(self, room: str) -> Any:
+        """The soft state of a room of this shard, or None."""
+
+    def card(self, room: str) -> Any:
+        """What other rooms may know of a room: `Shop`, `Person`, or whatever its domain says.
+        None if there is no such room."""
+
 
 class Send(Struct, frozen=True):
     """A message for another room of the shard, decided in the same step.
@@ -178,8 +262,32 @@ class Notify(Struct, frozen=True):
     event: Event
 
 
+class Dismiss(Struct, frozen=True):
+    """The user's connections end within a second: those of one session, or all (identity S3)."""
+
+    user: str
+    session: str = ""
+    """Empty: all of them."""
+    reason: str = ""
+
+
+class Soft(Struct, frozen=True):
+    """Something that moves: told to those who listen, latest only, and written nowhere
+    (architecture rule 10)."""
+
+    room: str
+    """The feed that it is told on."""
+    audience: str
+    """The class of viewer that hears it; `owner` on the feed of a user."""
+    key: str
+    """A later one of the same key replaces an earlier one that has not left yet."""
+    event: str
+    """Its name on the wire, such as `dispatch.driver_moved`."""
+    data: Any
+
+
 Decision = Sequence[Event] | Rejected
-Reaction = Send | Notify
+Reaction = Send | Notify | Dismiss
 
 
 def never(_state: Any, _now: Millis) -> Millis | None:
@@ -194,6 +302,16 @@ def no_reaction(_state: Any, _event: Any, _ctx: Context) -> Iterable[Reaction]:
 
 def no_result(_state: Any, _command: Any, _events: Sequence[Event], _ctx: Context) -> Any:
     """The reply carries no result."""
+    return None
+
+
+def no_errands(_state: Any, _event: Any, _ctx: Context) -> Iterable[Errand]:
+    """Nothing is to be done outside."""
+    return ()
+
+
+def no_card(_state: Any) -> Any:
+    """Other rooms may know nothing of it."""
     return None
 
 
@@ -281,6 +399,28 @@ class Domain(Struct, frozen=True, kw_only=True):
     """Whether its rooms can be looked at before anything has happened in them."""
     summary: str = ""
     """One sentence for the generated documents."""
+    prepare: Mapping[type[Command], Callable[[Any, Any, Context], Ask | None]] = {}
+    """By command: (state, command, ctx) -> what the world is asked first, if anything. Time
+    passes before `decide`, which must look whether what was asked about still holds."""
+    reveal: Mapping[type[Command], Callable[[Any, Any, Actor, Vault], dict[str, Any]]] = {}
+    """By command: (command, its result, actor, vault) -> what the reply says beside the stored
+    result: secrets, which are in no log. The same each time."""
+    errands: Callable[[Any, Any, Context], Iterable[Errand]] = no_errands
+    """(state after, event, ctx) -> work outside. After a restart it may be called again with a
+    later state, so it is made of the event and of what a room never forgets."""
+    soft: Callable[[], Any] | None = None
+    """The soft state of a room nobody has touched; empty again after each restart."""
+    touch: Mapping[
+        type[Command] | type[Message],
+        Callable[[Any, Any, Any, Context], Iterable[Soft]],
+    ] = {}
+    """By command: (soft state, state after, command, ctx) -> what listeners are told. It is
+    called when the command was accepted, and may change the soft state and nothing else."""
+    card: Callable[[Any], Any] = no_card
+    """What other rooms may know of this one."""
+    vouch: Callable[[Any, Actor], Actor | Rejected] | None = None
+    """(state of the room named after a user, whom the token names) -> who that is by now, or
+    why nothing is taken from them (identity J3). One domain at most has it."""
     workload: Workload | None = None
     """Who might ask what next, for simulation and load."""
 

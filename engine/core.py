@@ -12,12 +12,16 @@ import msgspec
 from msgspec import Struct
 
 from engine.contract import (
+    CLAIM_MARK,
     Command,
+    Dismiss,
     Domain,
     Event,
     Message,
     Notify,
     Reaction,
+    Soft,
+    Vault,
     never,
     user_of_presence,
 )
@@ -27,6 +31,7 @@ from engine.kernel.ids import user_room
 from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
 from engine.kernel.market import Market, market_for
 from engine.kernel.outcome import ROOM_NOT_FOUND, UNKNOWN_COMMAND, Rejected
+from engine.kernel.outside import Ask
 from engine.kernel.posting import Transfer
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.kernel.time import Millis
@@ -41,13 +46,14 @@ encode = msgspec.json.Encoder().encode
 class Room:
     """One unit of order: its state, and where its log stands."""
 
-    __slots__ = ("domain", "has_timers", "hash", "name", "seq", "state", "tail")
+    __slots__ = ("domain", "has_timers", "hash", "name", "seq", "soft", "state", "tail")
 
     def __init__(self, name: str, domain: Domain) -> None:
         self.name = name
         self.domain = domain
         self.has_timers = domain.due is not never
         self.state = domain.initial()
+        self.soft = domain.soft() if domain.soft else None
         self.seq = 0
         self.hash = CHAIN_START
         self.tail: deque[Record] = deque(maxlen=TAIL_RECORDS)
@@ -68,12 +74,24 @@ class Outcome(Struct, frozen=True):
     seq: int
     applied: Sequence[Applied]
     result: bytes
+    aside: Sequence[Soft | Dismiss] = ()
+    """What is to be told and is not written."""
 
 
 class StepContext:
     """What a rule may know (`contract.Context`). One object, set anew for each call."""
 
-    __slots__ = ("_claims", "_markets", "_rooms", "actor", "ledger", "now", "room")
+    __slots__ = (
+        "_claims",
+        "_markets",
+        "_rooms",
+        "_vault",
+        "actor",
+        "ledger",
+        "now",
+        "proof",
+        "room",
+    )
 
     def __init__(
         self,
@@ -81,11 +99,14 @@ class StepContext:
         claims: Mapping[str, str],
         markets: dict[str, Market],
         ledger: Book,
+        vault: Vault | None,
     ) -> None:
         self._rooms = rooms
         self._claims = claims
         self._markets = markets
+        self._vault = vault
         self.ledger = ledger
+        self.proof: Any = None
         self.now: Millis = 0
         self.actor = THE_HOUSE
         self.room = ""
@@ -100,13 +121,30 @@ class StepContext:
     def claimed_by(self, key: str) -> str | None:
         return self._claims.get(key)
 
+    @property
+    def vault(self) -> Vault:
+        assert self._vault, "a core that only replays has no keys"
+        return self._vault
+
+    def soft_of(self, room: str) -> Any:
+        found = self._rooms.get(room)
+        return found.soft if found else None
+
+    def card(self, room: str) -> Any:
+        found = self._rooms.get(room)
+        return found.domain.card(found.state) if found else None
+
 
 class Core:
     """All state of a shard: rooms, the book, claims, and the position in the log."""
 
-    def __init__(self, registry: Registry, markets: dict[str, Market]) -> None:
+    def __init__(
+        self, registry: Registry, markets: dict[str, Market], vault: Vault | None = None
+    ) -> None:
+        """Without a vault it can replay, and decide where no keys are needed."""
         self.registry = registry
         self.markets = markets
+        self.vault = vault
         self.rooms: dict[str, Room] = {}
         self.claims: dict[str, str] = {}
         self.watchers: dict[str, set[str]] = {}
@@ -116,8 +154,9 @@ class Core:
         self.now: Millis = 0
         self.last_at: Millis = 0
         """Time of the last record. It is part of the state, for the log has it; `now` is not."""
-        self._context = StepContext(self.rooms, self.claims, markets, self.book)
+        self._context = StepContext(self.rooms, self.claims, markets, self.book, vault)
         self._pending: deque[tuple[Room, int, Reaction]] = deque()
+        self._aside: list[Soft | Dismiss] = []
 
     def restore(self, rooms: Iterable[Room], claims: Mapping[str, str], book: Book) -> None:
         """Take over the state of a snapshot. Only for a core that has done nothing yet."""
@@ -135,15 +174,19 @@ class Core:
         actor: Actor,
         now: Millis,
         command_hash: str = "",
+        proof: Any = None,
     ) -> Outcome | Rejected:
-        """Decide and apply. `now` (ms) never goes back."""
+        """Decide and apply. `now` (ms) never goes back. `proof`: the answer to what the command's
+        `prepare` asked."""
         assert now >= self.now, "engine time went back"
         assert not self._pending, "the writer's step was entered twice"
         self.now = now
         room = self._open(room_name)
         if room is None:
             return Rejected(ROOM_NOT_FOUND, f"no room can be called {room_name!r}")
+        self._context.proof = proof
         decided = self._decide(room, command, actor)
+        self._context.proof = None
         if isinstance(decided, Rejected):
             return decided
         applied: list[Applied] = []
@@ -153,13 +196,31 @@ class Core:
             reactions += 1
             assert reactions <= REACTIONS_MAX, f"{room_name} caused too many reactions"
             self._deliver(*self._pending.popleft(), applied)
-        return Outcome(room.name, room.seq, applied, result)
+        aside, self._aside = self._aside, []
+        return Outcome(room.name, room.seq, applied, result, aside)
 
     def context(self, room: str, actor: Actor) -> StepContext:
         """The context of a rule that is to be called now. The next call makes it stale."""
         context = self._context
         context.room, context.actor, context.now = room, actor, self.now
         return context
+
+    def ask(self, command: Command, actor: Actor) -> Ask | None:
+        """What the world must be asked before this command is decided, if anything."""
+        room = self._open(command.room(actor))
+        prepare = room.domain.prepare.get(type(command)) if room else None
+        if room is None or prepare is None:
+            return None
+        return prepare(room.state, command, self.context(room.name, actor))
+
+    def admit(self, actor: Actor) -> Actor | Rejected:
+        """Who this is by now: what the house knows of them goes before what a token says. Whoever
+        has no room of their own is known by the token alone."""
+        domain = self.registry.vouching
+        room = self.rooms.get(f"{domain.name}:{actor.user}") if domain else None
+        if room is None or domain is None or domain.vouch is None:
+            return actor
+        return domain.vouch(room.state, actor)
 
     def replay(self, record: Record) -> Room:
         """Apply a record of the log, without deciding anything. Returns its room."""
@@ -178,6 +239,9 @@ class Core:
         """The room of this name; a new one is kept only when its first event is applied."""
         room = self.rooms.get(name)
         if room is None:
+            if name.startswith(CLAIM_MARK):
+                otherwise, _, claim = name[len(CLAIM_MARK) :].partition(" ")
+                return self._open(self.claims.get(claim, otherwise))
             domain = self.registry.domain_of(name)
             return Room(name, domain) if domain else None
         return room
@@ -225,6 +289,9 @@ class Core:
             applied.append(Applied(room, record, event))
             for reaction in react(room.state, event, self.context(room.name, actor)):
                 self._pending.append((room, record.seq, reaction))
+        if room.soft is not None and (touch := room.domain.touch.get(type(command))):
+            context = self.context(room.name, actor)
+            self._aside += touch(room.soft, room.state, command, context)
         return answer
 
     def _evolve(self, room: Room, event: Event) -> None:
@@ -290,6 +357,9 @@ class Core:
         if isinstance(reaction, Notify):
             self._write(user_room(reaction.user), reaction.event, applied)
             return
+        if isinstance(reaction, Dismiss):
+            self._aside.append(reaction)
+            return
         room = self._open(reaction.room)
         decided = (
             self._decide(room, reaction.message, THE_HOUSE)
@@ -306,7 +376,7 @@ class Core:
                 from_seq=seq,
             )
             self._write(DEAD_LETTERS, letter, applied)
-        elif decided:
+        elif decided or (room and room.soft is not None):
             assert room is not None, "only a room decides"
             self._apply(room, decided, THE_HOUSE, applied, reaction.message, "")
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.contract import Event, tag_of
+from engine.contract import Event, Soft, tag_of
 from engine.core import Core, Room
 from engine.kernel.actor import Actor
 from engine.kernel.limits import RESUME_EVENTS_MAX
@@ -27,6 +27,14 @@ class EventFrame(Struct, frozen=True, gc=False, tag_field="type", tag="event"):
     room: str
     seq: int
     at: Millis
+    event: str
+    data: Any
+
+
+class SoftFrame(Struct, frozen=True, gc=False, tag_field="type", tag="soft"):
+    """Something that moves, as a subscriber receives it. The gateway adds `conflated`."""
+
+    room: str
     event: str
     data: Any
 
@@ -71,6 +79,11 @@ def frame(room: Room, record: Record, event: Event, audience: str) -> bytes:
     """The event's frame for a class of viewers, as JSON."""
     shown = room.domain.show(room.state, event, audience)
     return encode(EventFrame(record.room, record.seq, record.at, tag_of(type(event)), shown))
+
+
+def soft_frame(soft: Soft) -> bytes:
+    """The frame of something that moves, as JSON."""
+    return encode(SoftFrame(soft.room, soft.event, soft.data))
 
 
 def frames(core: Core, records: Iterable[Record], audience: str) -> list[bytes]:

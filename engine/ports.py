@@ -8,10 +8,11 @@ from msgspec import Struct
 from engine.contract import Command
 from engine.kernel.actor import Actor
 from engine.kernel.outcome import Rejected
+from engine.kernel.outside import Ask
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.look import Sight
-from engine.sequencer import Accepted, Refused
+from engine.sequencer import Accepted, Errands, Refused
 
 
 class Acquired(Struct, frozen=True):
@@ -86,6 +87,13 @@ class FanOut(Protocol):
         """Hand on one event frame (JSON), for everyone of this class in this room. Called in
         the order of the room, after the event is durable."""
 
+    def publish_soft(self, room: str, audience: str, key: str, frame: bytes) -> None:
+        """Hand on a frame of something that moves (JSON). Whoever is slow gets the latest of
+        each key only."""
+
+    def dismiss(self, user: str, session: str, reason: str) -> None:
+        """End the user's connections: those of one session, or all if `session` is empty."""
+
     def positions(self) -> Mapping[str, int]:
         """Every room that is listened to, with the seq up to which its listeners have heard."""
 
@@ -102,6 +110,16 @@ class Subscribed(Struct, frozen=True):
     """What was missed (JSON, in order), if recovered."""
     state: bytes
     """The snapshot (JSON), if not recovered; else empty."""
+
+
+class World(Protocol):
+    """What lies outside the house: slow work, notifiers, providers."""
+
+    async def answer(self, ask: Ask) -> Any:
+        """The answer to a question, or a `Rejected` if nobody can give it now."""
+
+    def send_out(self, errands: Errands) -> None:
+        """Begin work that a durable event calls for. Never blocks; never fails."""
 
 
 Answer = Accepted | Refused
@@ -154,6 +172,9 @@ class CommandSink(Protocol):
         self, room: str, viewer: Actor, after: int, limit: int
     ) -> Sequence[bytes] | Rejected:
         """Event frames (JSON) after a seq, as the viewer may see them; empty at the end."""
+
+    def admit(self, actor: Actor) -> Actor | Rejected:
+        """Who this is by now, whatever the token says; or why nothing is taken from them."""
 
     def presence(self, user: str, online: bool) -> None:
         """A user's first session has come, or the last has gone."""

@@ -1,7 +1,7 @@
 """Floor 5: which domains there are, and everything that is derived from them."""
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from importlib import import_module
 from operator import or_
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 import engine.domains
-from engine.contract import Command, Domain, Event, Message, tag_of
+from engine.contract import Command, Domain, Event, Message, Vault, tag_of
 from engine.house import HOUSE
 from engine.kernel.actor import GUEST, Actor
 from engine.kernel.ids import split_room
@@ -28,6 +28,12 @@ class Registry(Struct, frozen=True):
     events: Mapping[str, type[Event]]
     event_decoder: msgspec.json.Decoder[Any]
     codes: tuple[Code, ...]
+    prepared: frozenset[type[Command]] = frozenset()
+    """Commands before which the world may have to be asked."""
+    reveals: Mapping[type[Command], Callable[[Any, Any, Actor, Vault], dict[str, Any]]] = {}
+    """Commands whose replies say more than is stored."""
+    vouching: Domain | None = None
+    """The domain that knows people."""
 
     def domain_of(self, room: str) -> Domain | None:
         """The domain whose rules hold in this room, by its name's prefix."""
@@ -35,7 +41,7 @@ class Registry(Struct, frozen=True):
 
     def refuse(self, command_type: type[Command], actor: Actor) -> Rejected | None:
         """The permission matrix: None if the role may send the command at all."""
-        if actor.role in command_type.ROLES:
+        if actor.has(command_type.ROLES):
             return None
         if actor.role == GUEST:
             return Rejected(
@@ -81,12 +87,17 @@ def build_registry(domains: Iterable[Domain]) -> Registry:
         assert command.ROLES, f"{tag} names no roles"
     names = [code.name for code in codes]
     assert len(names) == len(set(names)), f"a code has two meanings: {sorted(names)}"
+    vouching = [domain for domain in by_name.values() if domain.vouch]
+    assert len(vouching) <= 1, "one domain knows people"
     return Registry(
         domains=by_name,
         commands=commands,
         events=events,
         event_decoder=msgspec.json.Decoder(union_of(events.values())),
         codes=tuple(codes),
+        prepared=frozenset(c for domain in by_name.values() for c in domain.prepare),
+        reveals={c: made for domain in by_name.values() for c, made in domain.reveal.items()},
+        vouching=vouching[0] if vouching else None,
     )
 
 

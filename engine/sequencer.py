@@ -14,14 +14,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.contract import Command, Message, Outage, Presence, Wake
+from engine.contract import (
+    Command,
+    Dismiss,
+    Message,
+    Outage,
+    Presence,
+    Wake,
+    no_errands,
+)
 from engine.core import Applied, Core, Outcome
 from engine.kernel.actor import THE_HOUSE, Actor
 from engine.kernel.limits import BACKLOG_RECORDS_MAX, BATCH_RECORDS_MAX, COMMANDS_REMEMBERED
 from engine.kernel.outcome import CMD_ID_REUSED, OVERLOADED, UNAVAILABLE, UNKNOWN, Rejected
+from engine.kernel.outside import Errand
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.look import frame
+from engine.look import frame, soft_frame
 
 encode = msgspec.json.Encoder().encode
 
@@ -72,7 +81,24 @@ class Done(Struct, frozen=True):
     value: Any
 
 
-Output = Accepted | Refused | Recall | Heard | Done
+class HeardSoft(Struct, frozen=True, gc=False):
+    """Something that moves, for the viewers of one class in a room: latest only by `key`."""
+
+    room: str
+    audience: str
+    key: str
+    frame: bytes
+
+
+class Errands(Struct, frozen=True):
+    """Work outside that the record at `position` calls for."""
+
+    position: int
+    room: str
+    errands: Sequence[Errand]
+
+
+Output = Accepted | Refused | Recall | Heard | HeardSoft | Dismiss | Errands | Done
 
 
 class Batch(Struct):
@@ -86,7 +112,8 @@ class Remembered:
     """Which commands were answered: `user, id` -> body hash and position in the log.
 
     Two generations: when the younger is full the older is dropped, so at least half of
-    `most` are known at any time."""
+    `most` are known at any time. Guests have no name of their own, so theirs are known by what
+    they said: the same words of two of them are one command."""
 
     __slots__ = ("_most", "_old", "_young")
 
@@ -95,8 +122,8 @@ class Remembered:
         self._young: dict[str, tuple[str, int]] = {}
         self._old: dict[str, tuple[str, int]] = {}
 
-    def find(self, user: str, id_: str) -> tuple[str, int] | None:
-        key = f"{user}\n{id_}"
+    def find(self, user: str, id_: str, body_hash: str) -> tuple[str, int] | None:
+        key = f"{user}\n{id_}" if user else f"\n{id_}\n{body_hash}"
         return self._young.get(key) or self._old.get(key)
 
     def add(self, record: Record) -> None:
@@ -104,6 +131,8 @@ class Remembered:
         if not record.command_id:
             return
         key = f"{record.actor}\n{record.command_id}"
+        if not record.actor:
+            key = f"{key}\n{record.command_hash}"
         self._young[key] = (record.command_hash, record.position)
         if len(self._young) >= self._most // 2:
             self._old, self._young = self._young, {}
@@ -126,6 +155,9 @@ class Sequencer:
         self.batch_max = batch_max
         self.backlog = 0
         """Records decided and not yet durable."""
+        # Hashes of commands are in the log. Of one that holds a short code, a plain hash would
+        # give the code away.
+        self._hash_key = core.vault.mac("command-hash", "") if core.vault else b""
         self._listeners = listeners
         self._remembered = remembered
         self._batches: deque[Batch] = deque()
@@ -152,18 +184,21 @@ class Sequencer:
             self._tell_of_presence(user, user in online, now)
         self.tick(now)
 
-    def submit(self, command: Command, actor: Actor, to: Any, now: Millis) -> None:
-        """Decide a command. Its answer goes to `to` when it is durable."""
+    def submit(
+        self, command: Command, actor: Actor, to: Any, now: Millis, proof: Any = None
+    ) -> None:
+        """Decide a command. Its answer goes to `to` when it is durable. `proof`: the world's
+        answer, if the command had to be prepared."""
         if self.backlog >= self.backlog_max:
             refusal = Rejected(OVERLOADED, "the log is behind; wait a moment, then try again")
             self._ready.append(Refused(to, command.id, refusal))
             return
         now = self.tick(now)
-        body_hash = blake2b(encode(command), digest_size=8).hexdigest()
-        if found := self._remembered.find(actor.user, command.id):
+        body_hash = blake2b(encode(command), digest_size=8, key=self._hash_key).hexdigest()
+        if found := self._remembered.find(actor.user, command.id, body_hash):
             self._gate(_again(command, actor, to, body_hash, found))
             return
-        outcome = self.core.step(command, command.room(actor), actor, now, body_hash)
+        outcome = self.core.step(command, command.room(actor), actor, now, body_hash, proof)
         if isinstance(outcome, Rejected):
             self._gate(Refused(to, command.id, outcome))
             return
@@ -248,21 +283,30 @@ class Sequencer:
     def _order(self, message: Message, room: str, now: Millis) -> bool:
         """Let the house itself send a message. Tells whether anything came of it."""
         outcome = self.core.step(message, room, THE_HOUSE, now)
-        if isinstance(outcome, Rejected) or not outcome.applied:
+        if isinstance(outcome, Rejected):
             return False
         self._absorb(outcome)
-        return True
+        return bool(outcome.applied)
 
     def _absorb(self, outcome: Outcome) -> None:
         """Put a decision's records into a batch, its frames behind the gate, its timers on."""
-        if not outcome.applied:
-            return
+        if outcome.applied:
+            self._write(outcome)
+        for told in outcome.aside:
+            if isinstance(told, Dismiss):
+                self._gate(told)
+            elif told.audience in self._listeners(told.room):
+                self._gate(HeardSoft(told.room, told.audience, told.key, soft_frame(told)))
+
+    def _write(self, outcome: Outcome) -> None:
         batch = self._open_batch()
         for applied in outcome.applied:
             record = applied.record
             batch.records.append(record)
             self._remembered.add(record)
             self._render(applied, batch)
+            if applied.room.domain.errands is not no_errands:
+                self._send_out(applied, batch)
         self.backlog += len(outcome.applied)
         touched = {applied.room.name for applied in outcome.applied if applied.room.has_timers}
         for name in touched:
@@ -280,6 +324,10 @@ class Sequencer:
             body = frame(applied.room, record, applied.event, audience)
             batch.outputs.append(Heard(record.room, audience, record.seq, body))
 
+    def _send_out(self, applied: Applied, batch: Batch) -> None:
+        if errands := errands_of(self.core, applied):
+            batch.outputs.append(Errands(applied.record.position, applied.room.name, errands))
+
     def _arm(self, name: str) -> Millis | None:
         room = self.core.rooms[name]
         due = room.domain.due(room.state, self.core.now)
@@ -289,6 +337,14 @@ class Sequencer:
             self._armed[name] = due
             heappush(self._timers, (due, name))
         return due
+
+
+def errands_of(core: Core, applied: Applied) -> Sequence[Errand]:
+    """What the world is to do about an event: when it happens, and again after a restart if it
+    is not known to be done."""
+    room = applied.room
+    context = core.context(room.name, THE_HOUSE)
+    return tuple(room.domain.errands(room.state, applied.event, context))
 
 
 def _again(

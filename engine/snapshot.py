@@ -9,6 +9,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Raw, Struct
 
+from engine.contract import Vault
 from engine.core import Core, Room
 from engine.kernel.market import Market
 from engine.kernel.time import Millis
@@ -72,7 +73,9 @@ def _image(core: Core) -> bytes:
     )
 
 
-def restore(data: bytes, registry: Registry, markets: dict[str, Market]) -> Core | None:
+def restore(
+    data: bytes, registry: Registry, markets: dict[str, Market], vault: Vault | None = None
+) -> Core | None:
     """A core in the state of the snapshot, or None if it is damaged or of another version."""
     _, _, body = data.partition(b"\n")
     if seal(body) != data:
@@ -84,7 +87,7 @@ def restore(data: bytes, registry: Registry, markets: dict[str, Market]) -> Core
         return None
     if image.version != VERSION:
         return None
-    core = Core(registry, markets)
+    core = Core(registry, markets, vault)
     core.restore(rooms, image.claims, image.book)
     core.position = image.position
     core.now = core.last_at = image.last_at

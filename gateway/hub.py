@@ -86,7 +86,7 @@ class ListenedRoom:
 class Hub(FanOut):
     """All channels of this process."""
 
-    __slots__ = ("_counts", "_dirty", "_rooms", "_schedule")
+    __slots__ = ("_counts", "_dirty", "_rooms", "_schedule", "on_dismiss")
 
     def __init__(self, schedule: Schedule, counts: Counts) -> None:
         """`schedule` calls back at the next turn of the loop: `loop.call_soon`."""
@@ -94,6 +94,8 @@ class Hub(FanOut):
         self._counts = counts
         self._rooms: dict[str, ListenedRoom] = {}
         self._dirty: list[Channel] = []
+        self.on_dismiss: Callable[[str, str, str], object] = lambda user, session, reason: None
+        """Who ends connections: (user, session or "" for all, reason)."""
 
     # What the writer calls.
 
@@ -122,6 +124,19 @@ class Hub(FanOut):
                 self._schedule(self._flush)
             self._dirty.append(channel)
         channel.pending.append(framed)
+
+    @override
+    def publish_soft(self, room: str, audience: str, key: str, frame: bytes) -> None:
+        listened = self._rooms.get(room)
+        channel = listened.channels.get(audience) if listened else None
+        if channel is not None and channel.live:
+            framed = frame_text(frame)
+            for send in channel.live.values():
+                send(framed)
+
+    @override
+    def dismiss(self, user: str, session: str, reason: str) -> None:
+        self.on_dismiss(user, session, reason)
 
     @override
     def positions(self) -> Mapping[str, int]:

@@ -1,8 +1,23 @@
-"""Answers that the writer gives by itself, without asking the sequencer."""
+"""What the writer answers beside the sequencer's own outputs."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from engine import look
+from engine.contract import Command, Vault
+from engine.core import Core
+from engine.kernel.actor import Actor
+from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.kernel.record import Record
+from engine.look import Sight
+from engine.ports import Answer, AnswerTo, EventLog, Subscribed
+from engine.registry import Registry
 from engine.sequencer import Accepted, Recall, Refused
+from persistence.errors import LogUnavailable
 
 
 def unavailable(id_: str) -> Refused:
@@ -20,3 +35,57 @@ def stored(recall: Recall, record: Record) -> Accepted:
     return Accepted(
         recall.to, recall.id, record.room, record.seq, record.at, record.result, duplicate=True
     )
+
+
+async def stored_in_log(recall: Recall, log: EventLog) -> Answer:
+    """The same, where memory has the record no more."""
+    try:
+        (record,) = await log.read(recall.position - 1, 1)
+    except LogUnavailable:
+        return unavailable(recall.id)
+    return stored(recall, record)
+
+
+async def missed_in_log(
+    sight: Sight, after: int, core: Core, log: EventLog
+) -> Subscribed | Refused:
+    """The answer to a subscriber who missed more than memory has."""
+    try:
+        missed = await log.read_room(sight.room, after, sight.seq - after)
+    except LogUnavailable:
+        return unavailable("")
+    if len(missed) < sight.seq - after:
+        return unavailable("")
+    frames = look.frames(core, missed, sight.audience)
+    return Subscribed(sight.room, sight.audience, sight.seq, True, frames, b"")
+
+
+async def history(
+    core: Core, log: EventLog, room: str, viewer: Actor, after: int, limit: int
+) -> Sequence[bytes] | Rejected:
+    """Event frames of a room after a seq, as the viewer may see them."""
+    sight = look.see(core, room, viewer)
+    if isinstance(sight, Rejected):
+        return sight
+    try:
+        records = await log.read_room(room, after, min(limit, HISTORY_PAGE_MAX))
+    except LogUnavailable:
+        return unavailable("").rejected
+    return look.frames(core, records, sight.audience)
+
+
+def revealing(
+    command: Command, actor: Actor, to: AnswerTo, registry: Registry, vault: Vault
+) -> AnswerTo:
+    """Where the answer goes by way of the domain's `reveal`: it leaves with secrets that no log
+    holds, and leaves with the same ones when the command comes again."""
+    reveal: Callable[[Any, Any, Actor, Vault], dict[str, Any]] = registry.reveals[type(command)]
+
+    def answer(found: Answer) -> None:
+        if isinstance(found, Accepted):
+            result = msgspec.json.decode(found.result)
+            said = reveal(command, result, actor, vault)
+            found = replace(found, result=msgspec.json.encode({**result, **said}))
+        to(found)
+
+    return answer

@@ -58,6 +58,10 @@ class Config(Struct, frozen=True, kw_only=True):
     ] = "HS256"
     jwt_issuer: Annotated[str, Meta(description="required `iss` of tokens")] = "outcry"
     jwt_audience: Annotated[str, Meta(description="required `aud` of tokens")] = "outcry"
+    vault_secret: Annotated[
+        str,
+        Meta(description="root of the house's own keys; default: one made in --data"),
+    ] = ""
     webhook_secret: Annotated[
         str, Meta(description="signs payment webhooks; default: one made in --data")
     ] = ""
@@ -78,7 +82,7 @@ class Config(Struct, frozen=True, kw_only=True):
     ] = False
 
 
-SECRETS = frozenset({"jwt_secret", "webhook_secret"})
+SECRETS = frozenset({"jwt_secret", "vault_secret", "webhook_secret"})
 
 
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()) -> None:

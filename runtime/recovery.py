@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from engine import look, snapshot
+from engine.contract import Vault
 from engine.core import Core
 from engine.kernel.limits import COMMANDS_REMEMBERED, HISTORY_PAGE_MAX
 from engine.kernel.market import Market
@@ -30,6 +31,7 @@ async def recover(
     log: EventLog,
     registry: Registry,
     markets: dict[str, Market],
+    vault: Vault,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Recovered:
     """Load the latest snapshot, replay the tail, and remember the answers of the past.
@@ -38,9 +40,9 @@ async def recover(
     means that the log is damaged or was written by other rules, and nothing should run on it.
     """
     saved = await log.load_snapshot()
-    core = snapshot.restore(saved.data, registry, markets) if saved else None
+    core = snapshot.restore(saved.data, registry, markets, vault) if saved else None
     if core is None:
-        core = Core(registry, markets)
+        core = Core(registry, markets, vault)
     since = core.position
     remembered = Remembered()
     first = after = max(0, since - COMMANDS_REMEMBERED)

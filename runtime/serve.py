@@ -33,6 +33,8 @@ from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
 from runtime.secrets_store import secret_of
 from runtime.tokens import tokens_of
+from runtime.vault import HouseVault
+from runtime.world import OutsideWorld
 from runtime.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -102,7 +104,9 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     counts = Counts()
     hub = Hub(loop.call_soon, counts)
     log = open_log(config)
-    writer = Writer(log, registry, read_markets(config.markets), hub, Clock())
+    vault = HouseVault(secret_of(config.data, "vault_secret", config.vault_secret).encode())
+    world = OutsideWorld()
+    writer = Writer(log, registry, read_markets(config.markets), hub, Clock(), vault, world)
     tokens = tokens_of(config)
     settings = gateway_settings(config)
     gateway = Gateway(
@@ -135,6 +139,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
             server.should_exit = True
             await doors
             listener.stop()
+            world.close()
             await log.close()
 
 

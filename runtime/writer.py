@@ -10,28 +10,46 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from engine import look, snapshot
-from engine.contract import Command
-from engine.core import Core
+from engine import look
+from engine.contract import Command, Dismiss, Vault
 from engine.kernel.actor import Actor
 from engine.kernel.limits import (
     BACKLOG_RECORDS_MAX,
     BATCH_RECORDS_MAX,
-    HISTORY_PAGE_MAX,
     SNAPSHOT_EVERY,
 )
 from engine.kernel.market import Market
 from engine.kernel.outcome import Rejected
+from engine.kernel.outside import Ask
 from engine.kernel.time import Millis
 from engine.look import Sight
-from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Snapshot, Subscribed
+from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Subscribed, World
 from engine.registry import Registry
-from engine.sequencer import Accepted, Done, Heard, Output, Recall, Refused, Sequencer
+from engine.sequencer import (
+    Accepted,
+    Done,
+    Errands,
+    Heard,
+    HeardSoft,
+    Output,
+    Recall,
+    Refused,
+    Sequencer,
+)
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
-from runtime.answers import stored, unavailable
+from runtime.alarm import Alarm
+from runtime.answers import (
+    history,
+    missed_in_log,
+    revealing,
+    stored,
+    stored_in_log,
+    unavailable,
+)
 from runtime.clock import Clock
 from runtime.lease import Lease
 from runtime.recovery import Recovered, catch_up, recover
+from runtime.snapshots import Snapshots
 from runtime.writer_counts import WriterCounts
 
 logger = logging.getLogger(__name__)
@@ -50,6 +68,8 @@ class Writer:
         markets: dict[str, Market],
         fan_out: FanOut,
         clock: Clock,
+        vault: Vault,
+        world: World,
         *,
         snapshot_every: int = SNAPSHOT_EVERY,
         batch_max: int = BATCH_RECORDS_MAX,
@@ -61,7 +81,9 @@ class Writer:
         self._registry = registry
         self._markets = markets
         self._fan_out = fan_out
-        self._snapshot_every = snapshot_every
+        self._vault = vault
+        self._world = world
+        self._snapshots = Snapshots(log, snapshot_every)
         self._batch_max = batch_max
         self._backlog_max = backlog_max
         self._sequencer: Sequencer | None = None
@@ -69,12 +91,10 @@ class Writer:
         self._owner = ""
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_due: Millis | None = None
+        self._alarm = Alarm(clock, self._tick)
         self._lost: Exception | None = None
         self._lease = Lease(clock)
         self._renewing: asyncio.Task[None] | None = None
-        self._snapshot_position = 0
         self._online: set[str] = set()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,7 +110,7 @@ class Writer:
         # Reading a long log may outlast the lease, so it is renewed from now on.
         self._renewing = asyncio.create_task(self._renew())
         try:
-            recovered = await recover(self._log, self._registry, self._markets, progress)
+            recovered = await self._recover(progress)
         except BaseException:
             self._renewing.cancel()
             raise
@@ -127,10 +147,9 @@ class Writer:
         await self._idle.wait()
         sequencer = self._sequencer
         self._sequencer = None
-        if self._timer:
-            self._timer.cancel()
+        self._alarm.set(None)
         if sequencer:
-            await self._leave(sequencer.core)
+            await self._snapshots.leave(sequencer.core)
 
     # CommandSink
 
@@ -149,8 +168,31 @@ class Writer:
         if (sequencer := self._open) is None:
             to(unavailable(command.id))
             return
+        if type(command) in self._registry.reveals:
+            to = revealing(command, actor, to, self._registry, self._vault)
+        if type(command) in self._registry.prepared:
+            ask = sequencer.core.ask(command, actor)
+            if ask:
+                self._spawn(self._submit_prepared(ask, command, actor, to))
+                return
+        self._submit(sequencer, command, actor, to, None)
+
+    async def _submit_prepared(
+        self, ask: Ask, command: Command, actor: Actor, to: AnswerTo
+    ) -> None:
+        proof = await self._world.answer(ask)
+        if isinstance(proof, Rejected):
+            to(Refused(to, command.id, proof))
+        elif (sequencer := self._open) is None:
+            to(unavailable(command.id))
+        else:
+            self._submit(sequencer, command, actor, to, proof)
+
+    def _submit(
+        self, sequencer: Sequencer, command: Command, actor: Actor, to: AnswerTo, proof: Any
+    ) -> None:
         try:
-            sequencer.submit(command, actor, to, self.clock.now())
+            sequencer.submit(command, actor, to, self.clock.now(), proof)
         except Exception as bug:
             self._die_of(bug)
             to(unavailable(command.id))
@@ -209,14 +251,10 @@ class Writer:
     ) -> Sequence[bytes] | Rejected:
         if (sequencer := self._open) is None:
             return unavailable("").rejected
-        sight = look.see(sequencer.core, room, viewer)
-        if isinstance(sight, Rejected):
-            return sight
-        try:
-            records = await self._log.read_room(room, after, min(limit, HISTORY_PAGE_MAX))
-        except LogUnavailable:
-            return unavailable("").rejected
-        return look.frames(sequencer.core, records, sight.audience)
+        return await history(sequencer.core, self._log, room, viewer, after, limit)
+
+    def admit(self, actor: Actor) -> Actor | Rejected:
+        return self._sequencer.core.admit(actor) if self._sequencer else actor
 
     def presence(self, user: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(user)
@@ -275,7 +313,7 @@ class Writer:
 
     def _serve(self, recovered: Recovered) -> None:
         core = recovered.core
-        self._snapshot_position = recovered.snapshot_position
+        self._snapshots.position = recovered.snapshot_position
         self.clock.not_before(core.now)
         sequencer = Sequencer(
             core,
@@ -329,21 +367,7 @@ class Writer:
         self._release(sequencer.take_outputs())
         if sequencer.backlog:
             self._work.set()
-        due = sequencer.next_due
-        if due != self._timer_due:
-            self._set_timer(due)
-
-    def _set_timer(self, due: Millis | None) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer, self._timer_due = None, due
-        if due is not None:
-            delay = max(0, due - self.clock.now()) / 1_000
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = self._timer_due = None
-        self._tick()
+        self._alarm.set(sequencer.next_due)
 
     def _release(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
@@ -351,10 +375,16 @@ class Writer:
                 output.to(output)
             elif type(output) is Heard:
                 self._fan_out.publish(output.room, output.audience, output.seq, output.frame)
+            elif type(output) is HeardSoft:
+                self._fan_out.publish_soft(output.room, output.audience, output.key, output.frame)
             elif type(output) is Done:
                 output.to(output.value)
             elif type(output) is Recall:
                 self._recall(output)
+            elif type(output) is Errands:
+                self._world.send_out(output)
+            elif type(output) is Dismiss:
+                self._fan_out.dismiss(output.user, output.session, output.reason)
 
     def _recall(self, recall: Recall) -> None:
         """Give the first answer again: from the room's tail, or else from the log."""
@@ -366,26 +396,15 @@ class Writer:
         self._spawn(self._recall_from_log(recall))
 
     async def _recall_from_log(self, recall: Recall) -> None:
-        try:
-            (record,) = await self._log.read(recall.position - 1, 1)
-        except LogUnavailable:
-            recall.to(unavailable(recall.id))
-        else:
-            recall.to(stored(recall, record))
+        recall.to(await stored_in_log(recall, self._log))
 
     async def _backfill(
         self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]
     ) -> None:
-        """What a subscriber missed is older than memory: read it from the log."""
-        try:
-            missed = await self._log.read_room(sight.room, after, sight.seq - after)
-            if len(missed) < sight.seq - after or self._sequencer is None:
-                raise LogUnavailable(f"{sight.room} has not all records after {after}")
-            frames = look.frames(self._sequencer.core, missed, sight.audience)
-        except LogUnavailable:
+        if self._sequencer is None:
             to(unavailable(""))
         else:
-            to(Subscribed(sight.room, sight.audience, sight.seq, True, frames, b""))
+            to(await missed_in_log(sight, after, self._sequencer.core, self._log))
 
     async def _write_batches(self) -> None:
         """Write until there is nothing left."""
@@ -400,31 +419,13 @@ class Writer:
             self._lease.served()
             sequencer.committed()
             self._after_step(sequencer)
-            self._snapshot_if_due(sequencer)
+            if work := self._snapshots.take_if_due(sequencer.core):
+                self._when_durable(sequencer, work)
 
-    def _snapshot_if_due(self, sequencer: Sequencer) -> None:
-        core = sequencer.core
-        if core.position - self._snapshot_position < self._snapshot_every:
-            return
-        self._snapshot_position = core.position
-        image = Snapshot(core.position, snapshot.take(core))
-        # The image may hold what is not yet durable: it is kept only when it is.
-        self._when_durable(sequencer, partial(self._save, image))
-
-    async def _leave(self, core: Core) -> None:
-        try:
-            await self._log.save_snapshot(Snapshot(core.position, snapshot.take(core)))
-            # Tells the next start from when nobody has served.
-            await self._log.renew()
-            await self._log.release()
-        except (LogUnavailable, LeaseLost) as problem:
-            logger.warning("no snapshot was left; the next start replays more: %s", problem)
-
-    async def _save(self, image: Snapshot) -> None:
-        try:
-            await self._log.save_snapshot(image)
-        except (LogUnavailable, LeaseLost) as problem:
-            logger.warning("snapshot not kept: %s", problem)
+    async def _recover(
+        self, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Recovered:
+        return await recover(self._log, self._registry, self._markets, self._vault, progress)
 
     async def _begin_again(self, problem: LogError) -> None:
         """The log failed. What is in memory may not be in it, so memory goes, and comes back
@@ -437,7 +438,7 @@ class Writer:
             try:
                 # A new epoch, so that an append whose fate is not known cannot land any more.
                 await self._acquire()
-                recovered = await recover(self._log, self._registry, self._markets)
+                recovered = await self._recover()
                 await catch_up(self._log, recovered.core, self._fan_out)
             except LogUnavailable as still:
                 delay_ms = RETRY_MS[min(attempt, len(RETRY_MS) - 1)]

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from engine.contract import Command, Event, Message, Outage, Presence, Wake
+from engine.contract import Command, Dismiss, Event, Message, Outage, Presence, Soft, Wake
 from engine.core import Applied, Core, Outcome, Room
 from engine.kernel.actor import ADMIN, THE_HOUSE, Actor
 from engine.kernel.market import BUILT_IN, Market
@@ -22,7 +22,9 @@ from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
 from engine.ledger.commands import Deposit
 from engine.registry import build_registry, find_domains
+from engine.sequencer import errands_of
 from engine.snapshot import canonical, digest, restore, take
+from testkit.world import PaperWorld, vault
 
 E = TypeVar("E", bound=Event)
 
@@ -39,11 +41,14 @@ class House:
         self, markets: Mapping[str, Market] | None = None, opening: Millis = OPENING
     ) -> None:
         self._markets = {**BUILT_IN, **(markets or {})}
-        self.core = Core(build_registry(find_domains()), self._markets)
+        self.core = Core(build_registry(find_domains()), self._markets, vault())
         self.core.now = opening
+        self.world = PaperWorld()
+        """What lies outside: files that a test says exist, errands that came of events."""
         self.log: list[Applied] = []
         """Everything that happened, in the order of the log."""
         self._latest: list[Applied] = []
+        self._aside: list[Soft | Dismiss] = []
         self._matched = 0
         self._refusal: Rejected | None = None
         self._open_question = ""
@@ -95,8 +100,12 @@ class House:
         """Somebody asks. The permission matrix is looked up first, as at the door."""
         self._must_be_answered()
         self._open_question = repr(command)
-        refusal = self.core.registry.refuse(type(command), actor)
-        self._take(refusal or self.core.step(command, command.room(actor), actor, self.now))
+        admitted = self.core.admit(actor)
+        if isinstance(admitted, Rejected):
+            self._take(admitted)
+            return self
+        refusal = self.core.registry.refuse(type(command), admitted)
+        self._take(refusal or self._ask_and_step(command, admitted))
         return self
 
     def when_told(self, room: str, message: Message) -> Self:
@@ -242,10 +251,31 @@ class House:
         """The balance of any account, minor units."""
         return self.core.book.balance(account, currency)
 
+    def revealed(self, actor: Actor, command: Command) -> Any:
+        """What the latest reply to this command said, with what no log holds."""
+        reveal = self.core.registry.reveals[type(command)]
+        return {**self.result, **reveal(command, self.result, actor, vault())}
+
+    def soft(self) -> list[Soft]:
+        """What moved in the latest step."""
+        return [told for told in self._aside if isinstance(told, Soft)]
+
+    def dismissed(self) -> list[Dismiss]:
+        """Whose connections the latest step ended."""
+        return [told for told in self._aside if isinstance(told, Dismiss)]
+
     # Inside.
+
+    def _ask_and_step(self, command: Command, actor: Actor) -> Outcome | Rejected:
+        ask = self.core.ask(command, actor)
+        proof = self.world.answer_now(ask) if ask else None
+        if isinstance(proof, Rejected):
+            return proof
+        return self.core.step(command, command.room(actor), actor, self.now, proof=proof)
 
     def _forget(self) -> None:
         self._latest, self._matched, self._refusal, self._result = [], 0, None, b""
+        self._aside = []
 
     def _take(self, outcome: Outcome | Rejected) -> None:
         self._forget()
@@ -256,6 +286,9 @@ class House:
             self._refusal = outcome
             return
         self._latest += outcome.applied
+        self._aside += outcome.aside
+        for applied in outcome.applied:
+            self.world.errands += errands_of(self.core, applied)
         self.log += outcome.applied
         self._result = outcome.result
         touched = {applied.room.name: applied.room for applied in outcome.applied}

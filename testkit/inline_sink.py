@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine import look
-from engine.contract import Command
+from engine.contract import Command, Dismiss
 from engine.core import Core
 from engine.kernel.actor import Actor
 from engine.kernel.market import BUILT_IN, Market
@@ -18,8 +18,21 @@ from engine.kernel.time import Millis
 from engine.look import Sight
 from engine.ports import AnswerTo, CommandSink, FanOut, Subscribed
 from engine.registry import Registry
-from engine.sequencer import Accepted, Done, Heard, Output, Recall, Refused, Remembered, Sequencer
+from engine.sequencer import (
+    Accepted,
+    Done,
+    Errands,
+    Heard,
+    HeardSoft,
+    Output,
+    Recall,
+    Refused,
+    Remembered,
+    Sequencer,
+)
+from runtime.answers import revealing
 from testkit.house import OPENING
+from testkit.world import PaperWorld, vault
 
 
 class InlineSink(CommandSink):
@@ -39,7 +52,8 @@ class InlineSink(CommandSink):
         self._fan_out = fan_out
         self._now = opening
         self._failed = False
-        core = Core(registry, {**BUILT_IN, **(markets or {})})
+        core = Core(registry, {**BUILT_IN, **(markets or {})}, vault())
+        self.world = PaperWorld()
         self._sequencer = Sequencer(core, fan_out.audiences, Remembered())
 
     # In the hands of the test.
@@ -82,7 +96,11 @@ class InlineSink(CommandSink):
         if self._failed:
             to(_unavailable(command.id))
             return
-        self._sequencer.submit(command, actor, to, self._now)
+        ask = self.core.ask(command, actor)
+        proof = self.world.answer_now(ask) if ask else None
+        if type(command) in self.core.registry.reveals:
+            to = revealing(command, actor, to, self.core.registry, vault())
+        self._sequencer.submit(command, actor, to, self._now, proof)
         self._after_step()
 
     def subscribe(
@@ -134,6 +152,9 @@ class InlineSink(CommandSink):
         records = [record for record in self.log if record.room == room and record.seq > after]
         return look.frames(core, records[:limit], sight.audience)
 
+    def admit(self, actor: Actor) -> Actor | Rejected:
+        return self.core.admit(actor)
+
     def presence(self, user: str, online: bool) -> None:
         self.presences.append((user, online))
         self._sequencer.presence(user, online, self._now)
@@ -160,6 +181,12 @@ class InlineSink(CommandSink):
         match output:
             case Heard():
                 self._fan_out.publish(output.room, output.audience, output.seq, output.frame)
+            case HeardSoft():
+                self._fan_out.publish_soft(output.room, output.audience, output.key, output.frame)
+            case Dismiss():
+                self._fan_out.dismiss(output.user, output.session, output.reason)
+            case Errands():
+                self.world.send_out(output)
             case Done():
                 output.to(output.value)
             case Recall():

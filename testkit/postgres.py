@@ -110,9 +110,13 @@ class PostgresServer:
     test may call it from a coroutine.
     """
 
-    def __init__(self, binaries: Path) -> None:
-        """Remember the binaries; nothing is made before `start()`."""
+    def __init__(self, binaries: Path, wal_segment_mb: int = 16) -> None:
+        """Remember the binaries; nothing is made before `start()`.
+
+        `wal_segment_mb`: size of the files of its write-ahead log, a power of two.
+        """
         self._binaries = binaries
+        self._wal_segment_mb = wal_segment_mb
         self._identity = _unprivileged()
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -205,6 +209,24 @@ class PostgresServer:
         _signal_all(self._frozen, signal.SIGCONT)
         self._frozen = []
 
+    def fill_disk(self, file_bytes_max: int) -> None:
+        """Let no file of the server grow beyond this size: writing more fails, as on a full disk.
+
+        With less than a file of the write-ahead log Postgres can commit nothing any more and
+        ends; with more the tables alone are out of room. `free_disk()` and `start()` undo it.
+        """
+        parent = psutil.Process(self._running_process().pid)
+        self._limit_files(parent, str(file_bytes_max))
+        # Those that it starts from now on inherit the limit.
+        for child in parent.children(recursive=True):
+            self._limit_files(child, str(file_bytes_max))
+
+    def free_disk(self) -> None:
+        """There is room again."""
+        parent = psutil.Process(self._running_process().pid)
+        for process in (parent, *parent.children(recursive=True)):
+            self._limit_files(process, "unlimited")
+
     def close(self) -> None:
         """Kill the server if it runs and delete its directory."""
         if self.running:
@@ -246,7 +268,8 @@ class PostgresServer:
             os.chown(self._directory, self._identity["user"], self._identity["group"])
             self._bring_binaries_within_reach()
         options = [f"--username={ROLE}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        self._call("initdb", ["--pgdata=data", *options, "--no-sync"])
+        segments = f"--wal-segsize={self._wal_segment_mb}"
+        self._call("initdb", ["--pgdata=data", *options, segments, "--no-sync"])
 
     def _bring_binaries_within_reach(self) -> None:
         """Copy the binaries when they lie in a folder that is closed to the lent user.
@@ -280,6 +303,19 @@ class PostgresServer:
         if done.returncode != 0:
             raise PostgresFailed(f"{program} {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def _limit_files(self, process: psutil.Process, soft_limit: str) -> None:
+        """By the server's own user: even root may need a capability to do it to others."""
+        try:
+            subprocess.run(
+                ["prlimit", f"--pid={process.pid}", f"--fsize={soft_limit}:"],
+                check=True,
+                **self._identity,
+            )
+        except subprocess.CalledProcessError:
+            # A session that has ended meanwhile writes nothing.
+            if process.is_running():
+                raise
 
     def _running_process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "start() comes first"

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -145,9 +145,12 @@ class Server:
         return issue_token(Config(data=str(self.data)), user, role, kyc, "1h")
 
 
-async def start(*arguments: str, optimised: bool = False, module: str = "runtime") -> Process:
-    """Start `outcry`, or another module, with these arguments. `optimised`: by `python -O`."""
-    python = [sys.executable, *(["-O"] if optimised else [])]
+async def start(
+    *arguments: str, optimised: bool = False, module: str = "runtime", under: Sequence[str] = ()
+) -> Process:
+    """Start `outcry`, or another module, with these arguments. `optimised`: by `python -O`;
+    `under`: by a command that becomes it, such as `env NAME=value`."""
+    python = [*under, sys.executable, *(["-O"] if optimised else [])]
     # What is tested is what the arguments say, not what the caller's environment happens to
     # set; and asyncio's debug mode is for the tests' own loop, it slows a loaded one too much.
     environment = {
@@ -167,9 +170,9 @@ async def start(*arguments: str, optimised: bool = False, module: str = "runtime
     )
 
 
-async def run(*arguments: str, optimised: bool = False) -> Finished:
+async def run(*arguments: str, optimised: bool = False, under: Sequence[str] = ()) -> Finished:
     """Run `outcry` to its end. Raises TimeoutError after PATIENCE_S."""
-    process = await start(*arguments, optimised=optimised)
+    process = await start(*arguments, optimised=optimised, under=under)
     try:
         code = await process.ended()
     finally:
@@ -178,22 +181,24 @@ async def run(*arguments: str, optimised: bool = False) -> Finished:
 
 
 @asynccontextmanager
-async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
+async def serving(data: Path, *flags: str, under: Sequence[str] = ()) -> AsyncIterator[Server]:
     """`outcry serve` on a free port, without rate limits, until the block ends; then it is
-    killed if it still lives.
+    killed if it still lives. `under`: see `start`.
 
     Raises ProcessEnded if it does not come to serve; what it said is in the text.
     """
     limits = ("--rate-user", "0", "--rate-guest", "0")
     arguments = ("serve", "--port", "0", "--data", str(data), *limits, *flags)
-    async with listening(*arguments) as (process, address):
+    async with listening(*arguments, under=under) as (process, address):
         yield Server(process, address, data)
 
 
 @asynccontextmanager
-async def listening(*arguments: str, module: str = "runtime") -> AsyncIterator[tuple[Process, str]]:
+async def listening(
+    *arguments: str, module: str = "runtime", under: Sequence[str] = ()
+) -> AsyncIterator[tuple[Process, str]]:
     """A process that says at which address it is ready, and that address. Ends as `serving`."""
-    process = await start(*arguments, module=module)
+    process = await start(*arguments, module=module, under=under)
     try:
         try:
             ready = await process.out.until(_READY)

@@ -28,6 +28,7 @@ from testkit.faulty_log import AuditedStore, FaultyLog, Weather
 from testkit.sim_options import Options
 from testkit.violation import expect
 from testkit.virtual_loop import Life, VirtualLoop
+from testkit.world import PaperWorld, vault
 
 OPENING_NS = 1_700_000_000_000_000_000
 """Wall time at the beginning of every run."""
@@ -68,6 +69,8 @@ class Process:
                 lambda: OPENING_NS + skew_ms * 1_000_000 + loop.now_us * 1_000,
                 lambda: loop.now_us * 1_000,
             ),
+            vault(),
+            PaperWorld(),
             snapshot_every=options.snapshot_every,
             batch_max=options.batch_max,
             backlog_max=options.backlog_max,

@@ -26,6 +26,7 @@ from testkit.sim_house import OPENING_NS, Host, World
 from testkit.sim_options import Options
 from testkit.violation import expect
 from testkit.virtual_loop import VirtualLoop
+from testkit.world import vault
 
 CURRENCY = "USD"
 LIVENESS_S = 300.0
@@ -235,7 +236,7 @@ class Run:
         digest = snapshot.digest(twin)
         for image in (store.snapshot, None):
             store.snapshot = image
-            found = await recover(MemoryLog(store), world.registry, world.markets)
+            found = await recover(MemoryLog(store), world.registry, world.markets, vault())
             expect(snapshot.digest(found.core) == digest, "ENG-9: recovery makes another state")
             found.core.check()
             self._wallets_are_right(found.core)

@@ -32,7 +32,18 @@ THIRD_PARTIES = {
     "gateway": OUTSIDE_THE_ENGINE | {"websockets", "uvicorn", "starlette", "jwt", "cryptography"},
     "persistence": OUTSIDE_THE_ENGINE | {"asyncpg"},
     "runtime": OUTSIDE_THE_ENGINE
-    | {"uvloop", "uvicorn", "starlette", "prometheus_client", "rich", "websockets"},
+    | {
+        "argon2",
+        "bcrypt",
+        "cryptography",
+        "jwt",
+        "prometheus_client",
+        "rich",
+        "starlette",
+        "uvicorn",
+        "uvloop",
+        "websockets",
+    },
 }
 ENGINE_BANNED_MODULES = {
     "asyncio": "return events; runtime/ does the waiting",

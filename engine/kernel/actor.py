@@ -8,6 +8,8 @@ VERIFIED_SELLER = "verified_seller"
 DEALER = "dealer"
 SHOPKEEPER = "shopkeeper"
 DRIVER = "driver"
+TRAVELER = "traveler"
+PARTNER = "partner"
 CONCIERGE = "concierge"
 MANAGER = "manager"
 ADMIN = "admin"
@@ -20,6 +22,8 @@ ROLES = (
     DEALER,
     SHOPKEEPER,
     DRIVER,
+    TRAVELER,
+    PARTNER,
     CONCIERGE,
     MANAGER,
     ADMIN,
@@ -36,6 +40,14 @@ class Actor(Struct, frozen=True, gc=False):
     user: str
     role: str
     kyc: str = "none"
+    also: frozenset[str] = frozenset()
+    """Further roles: a user may be a shopkeeper and a driver besides (identity 6)."""
+    session: str = ""
+    """The session that the token belongs to; empty for tokens of an outside issuer."""
+
+    def has(self, roles: frozenset[str]) -> bool:
+        """Whether one of the actor's roles is among these."""
+        return self.role in roles or not roles.isdisjoint(self.also)
 
     @property
     def is_staff(self) -> bool:

@@ -24,16 +24,16 @@ def test_an_answer_is_found_by_user_and_id() -> None:
     """Body hash and position, as the record has them."""
     remembered = Remembered()
     remembered.add(_record(7))
-    assert remembered.find("ada", "c7") == ("hash 7", 7)
-    assert remembered.find("bob", "c7") is None
-    assert remembered.find("ada", "c8") is None
+    assert remembered.find("ada", "c7", "") == ("hash 7", 7)
+    assert remembered.find("bob", "c7", "") is None
+    assert remembered.find("ada", "c8", "") is None
 
 
 def test_records_without_an_answer_are_not_remembered() -> None:
     """Reactions, notices, and all but the last record of a command."""
     remembered = Remembered()
     remembered.add(_record(7, id_=""))
-    assert remembered.find("ada", "") is None
+    assert remembered.find("ada", "", "") is None
 
 
 def test_half_of_the_bound_is_always_known_and_never_more_than_all() -> None:
@@ -41,7 +41,7 @@ def test_half_of_the_bound_is_always_known_and_never_more_than_all() -> None:
     remembered = Remembered(most=10)
     for position in range(1, 101):
         remembered.add(_record(position))
-        known = [p for p in range(1, position + 1) if remembered.find("ada", f"c{p}")]
+        known = [p for p in range(1, position + 1) if remembered.find("ada", f"c{p}", "")]
         assert known == list(range(position - len(known) + 1, position + 1))
         assert min(position, 5) <= len(known) <= 10
 

@@ -20,6 +20,7 @@ from runtime import writer as writer_module
 from runtime.clock import Clock
 from runtime.lease import LEASE_MS
 from runtime.writer import Writer
+from testkit.world import PaperWorld, vault
 from tests.runtime.writing import ADMIN, Listener, ask, deposit, new_writer, until
 
 DEALER = Actor("dealer", "dealer", "approved")
@@ -63,7 +64,15 @@ async def test_what_fell_due_while_it_slept_past_its_lease_is_fired(
     monkeypatch.setattr(writer_module, "RENEW_MS", 200)
     slept_ns = 0
     clock = Clock(steady_ns=lambda: time.monotonic_ns() + slept_ns)
-    writer = Writer(log, build_registry(find_domains()), dict(BUILT_IN), Listener(), clock)
+    writer = Writer(
+        log,
+        build_registry(find_domains()),
+        dict(BUILT_IN),
+        Listener(),
+        clock,
+        vault(),
+        PaperWorld(),
+    )
     await writer.start("sleeper")
     running = asyncio.create_task(writer.run())
     start_at = writer.now() + 50

@@ -13,6 +13,7 @@ from engine.registry import build_registry, find_domains
 from engine.sequencer import Accepted, Refused
 from runtime.clock import Clock
 from runtime.writer import Writer
+from testkit.world import PaperWorld, vault
 
 ADMIN = Actor("admin", "admin", "approved")
 
@@ -35,6 +36,12 @@ class Listener:
         assert audience == self.classes[room], "frames are made for those who listen"
         self.heard[room].append((seq, frame))
 
+    def publish_soft(self, room: str, audience: str, key: str, frame: bytes) -> None:
+        assert audience == self.classes[room], "frames are made for those who listen"
+
+    def dismiss(self, user: str, session: str, reason: str) -> None:
+        raise AssertionError("nobody is dismissed here")
+
     def positions(self) -> Mapping[str, int]:
         return {room: frames[-1][0] if frames else 0 for room, frames in self.heard.items()}
 
@@ -42,7 +49,9 @@ class Listener:
 def new_writer(log: EventLog, fan_out: Listener | None = None) -> Writer:
     """A writer with all domains, not yet started."""
     registry = build_registry(find_domains())
-    return Writer(log, registry, dict(BUILT_IN), fan_out or Listener(), Clock())
+    return Writer(
+        log, registry, dict(BUILT_IN), fan_out or Listener(), Clock(), vault(), PaperWorld()
+    )
 
 
 def deposit(id_: str, user: str = "u1", amount: int = 100) -> Deposit:

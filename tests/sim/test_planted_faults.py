@@ -91,7 +91,7 @@ def no_extension(patch: pytest.MonkeyPatch) -> None:
 def dedupe_without_user(patch: pytest.MonkeyPatch) -> None:
     """A command id counts once in all, and not once for each user."""
     find, add = Remembered.find, Remembered.add
-    patch.setattr(Remembered, "find", lambda self, user, id_: find(self, "all", id_))
+    patch.setattr(Remembered, "find", lambda self, user, id_, body: find(self, "all", id_, body))
     patch.setattr(
         Remembered,
         "add",
