@@ -34,6 +34,7 @@ SERVER_FRAMES: tuple[tuple[str, type[Struct], str], ...] = (
     ("error", replies.Error, "reply"),
     ("welcome", replies.Welcome, "connection"),
     ("snapshot", replies.Snapshot, "feed"),
+    ("soft", replies.Soft, "feed"),
     ("goodbye", replies.Goodbye, "connection"),
 )
 CLOSE_CODES = {

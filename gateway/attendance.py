@@ -28,6 +28,12 @@ class Attendance:
         if len(present) == 1:
             self._presence(user, True)
 
+    def dismiss(self, user: str, session: str, reason: str) -> None:
+        """End the user's connections: those of one session, or all if `session` is empty."""
+        for feeds in tuple(self.of(user)):
+            if session in ("", feeds.actor.session):
+                feeds.hang_up(reason)
+
     def go(self, user: str, feeds: Feeds) -> None:
         """A connection is this user's no more."""
         present = self._by_user[user]

@@ -34,11 +34,13 @@ class Counts:
 
     __slots__ = (
         "accepted",
+        "conflated",
         "connections",
         "connections_opened",
         "deliveries",
         "delivery_bytes",
         "duplicates",
+        "hooks",
         "http_requests",
         "latency",
         "messages_in",
@@ -56,6 +58,8 @@ class Counts:
         self.messages_in = 0
         """Websocket messages, whatever they held."""
         self.http_requests = 0
+        self.hooks: Counter[tuple[str, str]] = Counter()
+        """Payment webhooks, by provider and outcome (gateway/hooks/endpoint.py)."""
         self.accepted = 0
         """Replies `ok` to commands that a room decided."""
         self.duplicates = 0
@@ -66,6 +70,8 @@ class Counts:
         """Event frames handed to connections, counted once for each connection."""
         self.delivery_bytes = 0
         """Their size, with the websocket's own head."""
+        self.conflated = 0
+        """Soft frames that a slow client was spared, for a later one took their place."""
         self.slow_readers = 0
         """Connections closed because they did not read fast enough (4200)."""
         self.latency = Latencies()

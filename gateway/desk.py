@@ -15,6 +15,7 @@ from gateway.attendance import Attendance
 from gateway.counts import Counts
 from gateway.decoding import Decoder
 from gateway.hub import Hub
+from gateway.logins import with_token
 from gateway.rates import SlidingWindow, too_often
 from gateway.settings import GatewaySettings
 from gateway.tokens import NOBODY, Caller, Tokens, bearer
@@ -61,6 +62,7 @@ class Desk:
         """A clock for durations."""
         self.decoder = Decoder(registry)
         self.attendance = Attendance(sink.presence)
+        hub.on_dismiss = self.attendance.dismiss
         self._by_user = SlidingWindow(settings.rates.user)
         self._by_address = SlidingWindow(settings.rates.guest)
 
@@ -94,12 +96,19 @@ class Desk:
             {"rule": "token", "expired_at": caller.expires_at},
         )
 
-    def refuse(self, command: Command, caller: Caller) -> Rejected | None:
-        """Why this caller may not send this command at all, if so (the permission matrix)."""
-        return self.expired(caller) or self.registry.refuse(type(command), caller.actor)
+    def admit(self, caller: Caller) -> Actor | Rejected:
+        """Who the caller is by now: what the house knows of them goes before what the token
+        says (identity J3)."""
+        return self.expired(caller) or self.sink.admit(caller.actor)
+
+    def may(self, command: Command, actor: Actor) -> Actor | Rejected:
+        """The actor, if they may send this command at all (the permission matrix)."""
+        return self.registry.refuse(type(command), actor) or actor
 
     def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
         """Have a command decided. It may have put its sender into another class of viewer."""
+        if type(command) in self.registry.reveals:
+            to = with_token(to, self.tokens, self.wall_ms, self.sink.now)
         self.sink.submit(command, actor, to)
         present = self.attendance.of(actor.user)
         if present:

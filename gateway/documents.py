@@ -38,6 +38,7 @@ REPLIES: tuple[type[Struct], ...] = (
     replies.Error,
     replies.Welcome,
     replies.Snapshot,
+    replies.Soft,
     replies.Goodbye,
     replies.Identified,
     replies.Recovery,

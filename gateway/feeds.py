@@ -7,12 +7,14 @@ delivery changes over at the very place in the stream where the class did (`Comm
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from engine.kernel.actor import ANYONE, Actor
 from engine.kernel.outcome import (
     FORBIDDEN,
     INVALID_TRANSITION,
     OVERLOADED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     Rejected,
 )
@@ -21,9 +23,24 @@ from engine.sequencer import Refused
 from gateway import replies
 from gateway.counts import Counts
 from gateway.frames import frame_text
-from gateway.hub import Channel, Hub, Send
-from gateway.limits import JOINING_BYTES_MAX, SUBSCRIPTIONS_MAX
+from gateway.hub import Channel, Hub
+from gateway.limits import CLOSE_BAD_TOKEN, JOINING_BYTES_MAX, SUBSCRIPTIONS_MAX
 from gateway.session_commands import Subscribe
+
+
+class Line(Protocol):
+    """The connection, as far as feeds use it."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client reads more slowly than it is sent to."""
+
+    def send_framed(self, frame: bytes) -> None:
+        """Send a websocket frame."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what is under way, then close."""
+
 
 Refuse = Callable[[str | None, Rejected], None]
 """Tells the client that a request, or nothing it asked now (None), was refused."""
@@ -70,6 +87,10 @@ class Subscription:
             self._feeds.drop(self)
             self._feeds.refuse(id_, refusal)
 
+    def soft(self, key: str, framed: bytes, frame: bytes) -> None:
+        """Something that moves: latest only, where the client is slow."""
+        self._feeds.soft(self.channel.room, key, framed, frame)
+
     def begin(self, answer: Subscribed | Refused) -> None:
         """The answer to `subscribe` has come: pass it on, then what was kept, and go live."""
         id_, self._id = self._id, None
@@ -109,14 +130,27 @@ class Subscription:
 class Feeds:
     """All that one connection listens to."""
 
-    __slots__ = ("_by_room", "_counts", "_sink", "actor", "hub", "refuse", "send_framed")
+    __slots__ = (
+        "_by_room",
+        "_counts",
+        "_line",
+        "_sink",
+        "_soft",
+        "actor",
+        "hub",
+        "refuse",
+        "send_framed",
+    )
 
     def __init__(
-        self, hub: Hub, sink: CommandSink, counts: Counts, send_framed: Send, refuse: Refuse
+        self, hub: Hub, sink: CommandSink, counts: Counts, line: Line, refuse: Refuse
     ) -> None:
         self.hub = hub
-        self.send_framed = send_framed
+        self.send_framed = line.send_framed
         self.refuse = refuse
+        self._line = line
+        self._soft: dict[tuple[str, str], tuple[bytes, int]] = {}
+        """(room, key) -> the latest frame that waits for a slow client, and how many before it."""
         self.actor: Actor = ANYONE
         """Who listens."""
         self._sink = sink
@@ -169,6 +203,33 @@ class Feeds:
         """The connection has gone."""
         for subscription in list(self._by_room.values()):
             self.drop(subscription)
+
+    def soft(self, room: str, key: str, framed: bytes, frame: bytes) -> None:
+        """Send something that moves, or keep the latest of each key until the client has read
+        what lies before it."""
+        if not self._line.congested:
+            self.send_framed(framed)
+            return
+        _, replaced = self._soft.get((room, key), (b"", -1))
+        self._soft[room, key] = (frame, replaced + 1)
+        self._counts.conflated += replaced >= 0
+
+    def drained(self) -> None:
+        """The client has read on: send what is the latest by now."""
+        waiting, self._soft = self._soft, {}
+        for (room, _), (frame, replaced) in waiting.items():
+            if room in self._by_room:
+                self.send_framed(frame_text(replies.conflated(frame, replaced)))
+
+    def hang_up(self, reason: str) -> None:
+        """Close the connection, for its user's session has ended."""
+        refusal = Rejected(
+            UNAUTHENTICATED,
+            f"your session has ended ({reason}); log in again",
+            {"rule": "session", "reason": reason},
+        )
+        self.refuse(None, refusal)
+        self._line.close(CLOSE_BAD_TOKEN, refusal.message)
 
     def review(self, room: str, known: dict[Actor, str]) -> None:
         """Follow the viewer into another class, if a decision has put them there just now.

@@ -18,9 +18,14 @@ from gateway.counts import Counts
 from gateway.desk import Desk
 from gateway.handshake import Refusal
 from gateway.hub import Hub
-from gateway.limits import RECONNECT_MS_MIN, RECONNECT_MS_SPREAD
+from gateway.limits import (
+    CLOSE_BAD_TOKEN,
+    CLOSE_TOO_MANY,
+    RECONNECT_MS_MIN,
+    RECONNECT_MS_SPREAD,
+)
 from gateway.origin import check_origin
-from gateway.session import CLOSE_BAD_TOKEN, CLOSE_TOO_MANY, Session
+from gateway.session import Session
 from gateway.settings import WEBSOCKET_PATH, GatewaySettings
 from gateway.tokens import Tokens
 
@@ -109,8 +114,10 @@ class Gateway(Handler):
 
     @override
     def drained(self, connection: Connection) -> None:
-        """Nothing was held back: every feed is lossless, and a reader that is too slow for it
-        is closed by the connection."""
+        """Only what moves was held back: every other feed is lossless, and a reader that is too
+        slow for it is closed by the connection."""
+        if isinstance(connection.session, Session):
+            connection.session.feeds.drained()
 
     @override
     def shutdown(self, connection: Connection) -> None:

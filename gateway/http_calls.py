@@ -30,6 +30,7 @@ from gateway.decoding import Unreadable, clip
 from gateway.desk import Desk, for_viewer
 from gateway.http_replies import JsonResponse, read_as, read_body, refusal
 from gateway.limits import HISTORY_PAGE
+from gateway.logins import into_cookie, set_cookie, with_cookie_of
 from gateway.origin import origin_allowed
 from gateway.session_commands import SessionCommand
 from gateway.tokens import NOBODY, Caller
@@ -71,7 +72,7 @@ class Calls:
             return self._refuse(decoded.id, decoded.rejected)
         if isinstance(decoded, SessionCommand):
             return self._refuse(decoded.id, _of_the_websocket(decoded))
-        return await self._decide(decoded, caller, started_s)
+        return await self._decide(with_cookie_of(decoded, request), caller, started_s)
 
     async def room(self, request: Request) -> Response:
         """`GET /v1/rooms/{room}`: the room as this viewer may see it."""
@@ -127,7 +128,12 @@ class Calls:
         desk.counts.http_requests += 1
         caller = desk.identify(request.headers.getlist("authorization"))
         known = NOBODY if isinstance(caller, Rejected) else caller
-        return desk.charge(known.actor, self._address(request)) or self._foreign(request) or caller
+        limited = desk.charge(known.actor, self._address(request))
+        refused = limited or self._foreign(request)
+        if refused or isinstance(caller, Rejected):
+            return refused or caller
+        actor = desk.admit(caller)
+        return actor if isinstance(actor, Rejected) else Caller(actor, caller.expires_at)
 
     def _foreign(self, request: Request) -> Rejected | None:
         """The refusal of what a page of a foreign origin wants to change (operations 1)."""
@@ -145,15 +151,19 @@ class Calls:
 
     async def _decide(self, command: Command, caller: Caller, started_s: float) -> Response:
         desk = self._desk
-        refused = desk.refuse(command, caller)
-        if refused is not None:
-            return self._refuse(command.id, refused)
-        answer: Answer = await answer_of(lambda to: desk.submit(command, caller.actor, to))
+        actor = desk.may(command, caller.actor)
+        if isinstance(actor, Rejected):
+            return self._refuse(command.id, actor)
+        answer: Answer = await answer_of(lambda to: desk.submit(command, actor, to))
         desk.counts.latency.observe((desk.monotonic_s() - started_s) * 1_000)
         if isinstance(answer, Refused):
             return self._refuse(command.id, answer.rejected)
         desk.counts.accept(is_duplicate=answer.duplicate)
-        return JsonResponse(replies.ok(answer, desk.sink.log_id))
+        answer, refresh_token = into_cookie(answer)
+        response = JsonResponse(replies.ok(answer, desk.sink.log_id))
+        if refresh_token is not None:
+            set_cookie(response, refresh_token)
+        return response
 
     def _refuse(self, id_: str | None, rejected: Rejected) -> Response:
         self._desk.counts.refuse(rejected)

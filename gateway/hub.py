@@ -20,10 +20,14 @@ Schedule = Callable[[Callable[[], None]], object]
 
 
 class Watcher(Protocol):
-    """A listener that must look at every frame by itself, because it is not yet in step."""
+    """Somebody who listens to a channel."""
 
     def offer(self, seq: int, framed: bytes) -> None:
-        """A frame of its channel. It may call `Channel.join` for this and all later ones."""
+        """A frame of its channel, while it is not yet in step. It may call `Channel.join` for this
+        and all later ones."""
+
+    def soft(self, key: str, framed: bytes, frame: bytes) -> None:
+        """Something that moves, framed and as JSON; a later one of the same key replaces it."""
 
 
 class Channel:
@@ -130,9 +134,12 @@ class Hub(FanOut):
         listened = self._rooms.get(room)
         channel = listened.channels.get(audience) if listened else None
         if channel is not None and channel.live:
+            # What it speaks of has happened after the events that still wait here.
+            channel.flush()
             framed = frame_text(frame)
-            for send in channel.live.values():
-                send(framed)
+            self._counts.deliveries += len(channel.live)
+            for watcher in channel.live:
+                watcher.soft(key, framed, frame)
 
     @override
     def dismiss(self, user: str, session: str, reason: str) -> None:

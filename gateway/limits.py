@@ -2,6 +2,10 @@
 
 from engine.kernel.limits import HISTORY_PAGE_MAX
 
+CLOSE_BAD_TOKEN = 4001
+CLOSE_NOT_THE_PROTOCOL = 4002
+CLOSE_TOO_MANY = 4101
+
 MESSAGE_BYTES_MAX = 65_536
 """Largest frame or body in (PROTOCOL, connecting). The largest command is a tenth of it."""
 
@@ -43,6 +47,9 @@ ECHO_CHARACTERS_MAX = 100
 
 TOKEN_CHARACTERS_MAX = 8_192
 """Longest token that is looked at: common HTTP servers bound the whole header likewise."""
+
+TOKENS_KNOWN = 4_096
+"""Tokens whose signature need not be checked again."""
 
 TOKEN_LEEWAY_S = 5
 """By how much the clock of whoever issues tokens may differ from ours."""

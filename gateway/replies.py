@@ -115,6 +115,16 @@ class Snapshot(Frame, frozen=True, tag="snapshot"):
     state: Raw
 
 
+class Soft(Frame, frozen=True, tag="soft"):
+    """Something that moves: latest only, and unnumbered."""
+
+    room: str
+    event: str
+    data: Raw
+    conflated: int = 0
+    """How many before it were left out, because the client had not read on."""
+
+
 class Goodbye(Frame, frozen=True, tag="goodbye"):
     """The server is about to close. Come back after `reconnect_after_ms` and resume."""
 
@@ -152,6 +162,11 @@ def ok(answer: Accepted, epoch: str) -> bytes:
             duplicate=answer.duplicate,
         )
     )
+
+
+def conflated(frame: bytes, replaced: int) -> bytes:
+    """A soft frame that stands for so many others too."""
+    return b'%s,"conflated":%d}' % (frame[:-1], replaced) if replaced else frame
 
 
 def error(id_: str | None, rejected: Rejected) -> bytes:

@@ -9,14 +9,17 @@ from gateway.connection import Connection
 from gateway.decoding import Unreadable, not_text
 from gateway.desk import Desk, for_viewer
 from gateway.feeds import Feeds
-from gateway.limits import BROKEN_FRAMES_MAX, MESSAGE_BYTES_MAX, SUBSCRIPTIONS_MAX
+from gateway.limits import (
+    BROKEN_FRAMES_MAX,
+    CLOSE_BAD_TOKEN,
+    CLOSE_NOT_THE_PROTOCOL,
+    CLOSE_TOO_MANY,
+    MESSAGE_BYTES_MAX,
+    SUBSCRIPTIONS_MAX,
+)
 from gateway.session_commands import Auth, Ping, SessionCommand, Subscribe, Unsubscribe
 from gateway.settings import PROTOCOL
 from gateway.tokens import NOBODY, Caller
-
-CLOSE_BAD_TOKEN = 4001
-CLOSE_NOT_THE_PROTOCOL = 4002
-CLOSE_TOO_MANY = 4101
 
 
 class ReplyTo:
@@ -41,9 +44,7 @@ class Session:
         self.name = name
         self.address = address
         self.caller: Caller = NOBODY
-        self.feeds = Feeds(
-            desk.hub, desk.sink, desk.counts, connection.send_framed, self._refuse_feed
-        )
+        self.feeds = Feeds(desk.hub, desk.sink, desk.counts, connection, self._refuse_feed)
         self._desk = desk
         self._connection = connection
         self._broken = 0
@@ -146,18 +147,22 @@ class Session:
             )
 
     def _submit(self, command: Command, started_s: float) -> None:
-        refusal = self._desk.refuse(command, self.caller)
-        if refusal is not None:
-            self.refuse(command.id, refusal)
-            return
-        self._desk.submit(command, self.caller.actor, ReplyTo(self, started_s))
+        actor = self._desk.admit(self.caller)
+        if not isinstance(actor, Rejected):
+            actor = self._desk.may(command, actor)
+        if isinstance(actor, Rejected):
+            self.refuse(command.id, actor)
+        else:
+            self._desk.submit(command, actor, ReplyTo(self, started_s))
 
     def _carry_out(self, command: SessionCommand) -> None:
         match command:
             case Subscribe():
-                if refusal := self._desk.expired(self.caller):
-                    self.refuse(command.id, refusal)
+                actor = self._desk.admit(self.caller)
+                if isinstance(actor, Rejected):
+                    self.refuse(command.id, actor)
                 else:
+                    self.feeds.change_viewer(actor)
                     self.feeds.subscribe(command)
             case Unsubscribe():
                 self.feeds.unsubscribe(command.room)

@@ -6,23 +6,28 @@ the house's clock says: whoever issues them knows no other.
 """
 
 import re
+import time
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import jwt
 import msgspec
-from jwt.exceptions import InvalidTokenError, PyJWKSetError
+from jwt.exceptions import InvalidSignatureError, InvalidTokenError, PyJWKSetError
 from msgspec import Struct
 
 from engine.kernel.actor import ANYONE, GUEST, KYC_STATES, ROLES, Actor
 from engine.kernel.ids import HOUSE, ID_PATTERN, PLATFORM
 from engine.kernel.outcome import UNAUTHENTICATED, Rejected
 from engine.kernel.time import Millis
-from gateway.limits import TOKEN_CHARACTERS_MAX, TOKEN_LEEWAY_S
+from gateway.limits import TOKEN_CHARACTERS_MAX, TOKEN_LEEWAY_S, TOKENS_KNOWN
 
 HS256 = "HS256"
-SHARED_SECRET_ALGORITHMS = frozenset({HS256})
 KEY_SET_ALGORITHMS = frozenset({"EdDSA", "RS256"})
 TOKEN_ROLES = tuple(role for role in ROLES if role != GUEST)
+
+OWN_KEY_ID = "house"
+"""The key of the house's own tokens beside those of an outside issuer."""
 
 HOOK_PREFIX = "hook-"
 """Payment webhooks act under names of their own, which no token may carry."""
@@ -41,54 +46,79 @@ class Caller(Struct, frozen=True, gc=False):
 NOBODY = Caller(ANYONE, NEVER)
 
 
-class Tokens:
-    """Verifies tokens, and issues them where the deployment has a shared secret."""
+class Key(Struct, frozen=True):
+    """What a signature is checked with. The algorithm belongs to the key."""
 
-    __slots__ = ("_algorithm", "_audience", "_issuer", "_keys", "_secret")
+    algorithm: str
+    key: Any
+
+
+class Tokens:
+    """Verifies tokens, and issues them where the deployment has a secret to sign with.
+
+    Several secrets may be in force, so that one can be replaced while tokens of the old one live
+    (identity J1). Tokens name their key by `kid`; those of a shared secret need not.
+    """
+
+    __slots__ = ("_audience", "_issuer", "_keys", "_known", "_nameless", "_signer")
 
     def __init__(
         self,
-        algorithm: str,
+        keys: Mapping[str, Key],
         *,
-        secret: str | None = None,
-        keys: dict[str, Any] | None = None,
+        nameless: Sequence[Key],
+        signer: str | None,
         issuer: str = "outcry",
         audience: str = "outcry",
     ) -> None:
-        """Use `shared_secret` or `key_set`."""
-        self._algorithm = algorithm
-        self._secret = secret
-        self._keys = keys or {}
+        """Use `shared_secret` or `key_set`. `nameless` are tried for tokens whose `kid` tells
+        nothing; `signer` is the `kid` of the key that signs."""
+        self._keys = keys
+        self._nameless = nameless
+        self._signer = signer
         self._issuer = issuer
         self._audience = audience
+        self._known: dict[str, Caller] = {}
+        """Tokens that were verified not long ago: a client of the HTTP door shows the same one
+        with every call, and a signature costs more than the rest of it."""
 
     def verify(self, token: str) -> Caller | Rejected:
         """The caller whom a token names, or what is wrong with it. Never quotes the token."""
+        known = self._known.get(token)
+        if known is not None and time.time() * 1_000 < known.expires_at:
+            return known
         if len(token) > TOKEN_CHARACTERS_MAX:
             return _bad("it is too long")
         try:
-            claims = jwt.decode(
-                token,
-                self._key_for(token),
-                algorithms=[self._algorithm],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=TOKEN_LEEWAY_S,
-                options={"require": ["sub", "role", "exp", "iss", "aud"]},
-            )
+            claims = self._claims(token)
         except InvalidTokenError as fault:
             return _bad(_words(fault))
-        return _caller(claims)
+        caller = _caller(claims)
+        if isinstance(caller, Caller):
+            if len(self._known) >= TOKENS_KNOWN:
+                self._known.clear()
+            self._known[token] = caller
+        return caller
 
-    def issue(self, user: str, role: str, kyc: str, *, now_s: int, ttl_s: int) -> str:
+    def issue(
+        self,
+        user: str,
+        role: str,
+        kyc: str,
+        *,
+        now_s: int,
+        ttl_s: int,
+        also: Sequence[str] = (),
+        session: str = "",
+    ) -> str:
         """A token for this user, good for `ttl_s` seconds from `now_s` (s since 1970).
 
         Raises:
             ValueError: the house could not accept such a token, or has no secret to sign it.
         """
-        if self._secret is None:
-            raise ValueError(f"{self._algorithm} tokens are issued by whoever has the private key")
-        claims = {
+        if self._signer is None:
+            raise ValueError("these tokens are issued by whoever has the private key")
+        claims: dict[str, Any] = {
             "sub": user,
             "role": role,
             "kyc": kyc,
@@ -97,38 +127,69 @@ class Tokens:
             "iss": self._issuer,
             "aud": self._audience,
         }
+        claims |= {"roles": sorted(also)} if also else {}
+        claims |= {"sid": session} if session else {}
         caller = _caller(claims)
         if isinstance(caller, Rejected):
             raise ValueError(caller.message)
-        return jwt.encode(claims, self._secret, algorithm=self._algorithm)
+        key = self._keys[self._signer]
+        return jwt.encode(claims, key.key, algorithm=key.algorithm, headers={"kid": self._signer})
 
-    def _key_for(self, token: str) -> Any:
-        if self._secret is not None:
-            return self._secret
-        key_id = jwt.get_unverified_header(token).get("kid")
-        if key_id is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        key = self._keys.get(str(key_id))
-        if key is None:
-            raise InvalidTokenError("`kid` names no key of this deployment")
-        return key
+    def _claims(self, token: str) -> dict[str, Any]:
+        """What the token says. Raises InvalidTokenError."""
+        fault = InvalidTokenError("`kid` names no key of this deployment")
+        for key in self._keys_for(token):
+            try:
+                found: dict[str, Any] = jwt.decode(
+                    token,
+                    key.key,
+                    algorithms=[key.algorithm],
+                    audience=self._audience,
+                    issuer=self._issuer,
+                    leeway=TOKEN_LEEWAY_S,
+                    options={"require": ["sub", "role", "exp", "iss", "aud"]},
+                )
+            except InvalidSignatureError as unsigned:
+                fault = unsigned
+            else:
+                return found
+        raise fault
+
+    def _keys_for(self, token: str) -> Sequence[Key]:
+        named = self._keys.get(str(jwt.get_unverified_header(token).get("kid")))
+        return (named,) if named else self._nameless
 
 
-def shared_secret(secret: str, *, issuer: str = "outcry", audience: str = "outcry") -> Tokens:
-    """HS256. A secret of less than 32 bytes works, and PyJWT warns of it (RFC 7518, 3.2).
+def shared_secret(secrets: str, *, issuer: str = "outcry", audience: str = "outcry") -> Tokens:
+    """HS256. Several secrets are separated by commas: the first signs, all are accepted. One of
+    less than 32 bytes works, and PyJWT warns of it (RFC 7518, 3.2).
 
     Raises:
-        ValueError: the secret is empty.
+        ValueError: a secret is empty.
     """
-    if not secret:
+    found = secrets.split(",")
+    if not all(found):
         raise ValueError("the secret that signs tokens is empty")
-    return Tokens(HS256, secret=secret, issuer=issuer, audience=audience)
+    keys = {_key_id(secret): Key(HS256, secret) for secret in found}
+    return Tokens(
+        keys,
+        nameless=tuple(keys.values()),
+        signer=_key_id(found[0]),
+        issuer=issuer,
+        audience=audience,
+    )
 
 
 def key_set(
-    jwks: bytes, algorithm: str, *, issuer: str = "outcry", audience: str = "outcry"
+    jwks: bytes,
+    algorithm: str,
+    *,
+    own: bytes = b"",
+    issuer: str = "outcry",
+    audience: str = "outcry",
 ) -> Tokens:
-    """EdDSA or RS256, with the public keys of a JWKS document.
+    """EdDSA or RS256, with the public keys of a JWKS document. `own` signs the tokens of those
+    who log in at the house itself; without it there are none.
 
     Raises:
         ValueError: the algorithm is none of these, or the document holds no key for it.
@@ -139,10 +200,19 @@ def key_set(
         found = jwt.PyJWKSet.from_dict(msgspec.json.decode(jwks, type=dict[str, Any]))
     except (msgspec.DecodeError, PyJWKSetError, AttributeError, TypeError) as fault:
         raise ValueError(f"this is no JWKS: {fault}") from fault
-    wanted = {str(k.key_id): k for k in found.keys if k.algorithm_name == algorithm}
+    wanted = {str(k.key_id): Key(algorithm, k) for k in found.keys if k.algorithm_name == algorithm}
     if not wanted:
         raise ValueError(f"the JWKS holds no key for {algorithm}")
-    return Tokens(algorithm, keys=wanted, issuer=issuer, audience=audience)
+    outside = tuple(wanted.values())
+    if own:
+        wanted[OWN_KEY_ID] = Key(HS256, own)
+    return Tokens(
+        wanted,
+        nameless=outside if len(outside) == 1 else (),
+        signer=OWN_KEY_ID if own else None,
+        issuer=issuer,
+        audience=audience,
+    )
 
 
 def bearer(headers: list[str]) -> str | Rejected | None:
@@ -162,6 +232,7 @@ def is_reserved(user: str) -> bool:
 
 def _caller(claims: dict[str, Any]) -> Caller | Rejected:
     user, role, kyc = claims["sub"], claims["role"], claims.get("kyc", "none")
+    also, session = claims.get("roles", []), claims.get("sid", "")
     if not isinstance(user, str) or not re.fullmatch(ID_PATTERN, user):
         return _bad("`sub` is no user id: 1-64 letters, digits, '_', '.' or '-'")
     if is_reserved(user):
@@ -170,7 +241,17 @@ def _caller(claims: dict[str, Any]) -> Caller | Rejected:
         return _bad(f"`role` must be one of {', '.join(TOKEN_ROLES)}")
     if kyc not in KYC_STATES:
         return _bad(f"`kyc` must be one of {', '.join(KYC_STATES)}")
-    return Caller(Actor(user, role, kyc), (int(claims["exp"]) + TOKEN_LEEWAY_S) * 1_000)
+    if not isinstance(also, list) or not {*map(str, also)} <= {*TOKEN_ROLES}:
+        return _bad(f"`roles` must be a list of {', '.join(TOKEN_ROLES)}")
+    if not isinstance(session, str):
+        return _bad("`sid` must be text")
+    actor = Actor(user, role, kyc, frozenset(also), session)
+    return Caller(actor, (int(claims["exp"]) + TOKEN_LEEWAY_S) * 1_000)
+
+
+def _key_id(secret: str) -> str:
+    """A name for a secret that does not give it away."""
+    return sha256(b"kid:" + secret.encode()).hexdigest()[:12]
 
 
 def _words(fault: InvalidTokenError) -> str:
@@ -188,7 +269,7 @@ def _words(fault: InvalidTokenError) -> str:
             return "`iss` names another issuer"
         case jwt.InvalidAlgorithmError():
             return "`alg` is not this deployment's algorithm"
-        case jwt.InvalidSignatureError():
+        case InvalidSignatureError():
             return "its signature is not ours"
     return "it is no JWT that this deployment accepts"
 

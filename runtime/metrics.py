@@ -37,6 +37,7 @@ class HouseCollector(Collector):
             ("commands_duplicate", "Of these, first answers given again", counts.duplicates),
             ("deliveries", "Event frames handed to connections", counts.deliveries),
             ("delivery_bytes", "Bytes of these", counts.delivery_bytes),
+            ("conflated", "Soft frames that slow clients were spared", counts.conflated),
             ("slow_readers", "Connections closed as too slow", counts.slow_readers),
         ):
             yield CounterMetricFamily(f"outcry_{name}", text, value)
@@ -46,6 +47,12 @@ class HouseCollector(Collector):
         for code, count in sorted(counts.refused.items()):
             refused.add_metric([code], count)
         yield refused
+        hooks = CounterMetricFamily(
+            "outcry_hooks", "Payment webhooks", labels=["provider", "outcome"]
+        )
+        for labels, count in sorted(counts.hooks.items()):
+            hooks.add_metric(labels, count)
+        yield hooks
         yield histogram(
             "outcry_answer_seconds",
             "From a command's arrival to its reply on the way out",

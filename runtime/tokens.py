@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.tokens import KEY_SET_ALGORITHMS, Tokens, key_set, shared_secret
 from runtime.config import Config, ConfigError
 from runtime.secrets_store import secret_of
+from runtime.vault import ROOT_BYTES_MIN, HouseVault
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -16,12 +17,22 @@ def tokens_of(config: Config) -> Tokens:
     names = {"issuer": config.jwt_issuer, "audience": config.jwt_audience}
     try:
         if config.jwks:
-            return key_set(Path(config.jwks).read_bytes(), config.jwt_algorithm, **names)
+            own = vault_of(config).mac("access-token", "")
+            jwks = Path(config.jwks).read_bytes()
+            return key_set(jwks, config.jwt_algorithm, own=own, **names)
         if config.jwt_algorithm in KEY_SET_ALGORITHMS:
             raise ConfigError(f"--jwt-algorithm {config.jwt_algorithm} needs a --jwks file")
         return shared_secret(secret_of(config.data, "jwt_secret", config.jwt_secret), **names)
     except (OSError, ValueError) as problem:
         raise ConfigError(f"tokens: {problem}") from None
+
+
+def vault_of(config: Config) -> HouseVault:
+    """The house's keys. Raises ConfigError."""
+    root = secret_of(config.data, "vault_secret", config.vault_secret).encode()
+    if len(root) < ROOT_BYTES_MIN:
+        raise ConfigError(f"--vault-secret needs at least {ROOT_BYTES_MIN} characters")
+    return HouseVault(root)
 
 
 def issue_token(config: Config, user: str, role: str, kyc: str, ttl: str) -> str:

@@ -19,13 +19,14 @@ from engine.contract import Vault
 
 ALGORITHM = "HS256"
 PURPOSES_MAX = 64
+ROOT_BYTES_MIN = 32
 
 
 class HouseVault(Vault):
     """Keys derived from `root` by purpose."""
 
     def __init__(self, root: bytes) -> None:
-        assert len(root) >= 32, "a root secret has at least 32 bytes"
+        assert len(root) >= ROOT_BYTES_MIN, "a root secret is long enough not to be guessed"
         self._root = root
         # Making a key costs more than using it, and there are few purposes.
         self._key = lru_cache(PURPOSES_MAX)(self._derive)

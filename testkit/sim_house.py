@@ -136,6 +136,18 @@ class Process:
             self.ended.set_result(None)
 
 
+class Wire(Struct, frozen=True):
+    """What feeds write to. Simulated clients read at once."""
+
+    send_framed: Send
+    hang_up: Callable[[], object]
+    congested: bool = False
+
+    def close(self, code: int, reason: str) -> None:
+        """The server ends the conversation."""
+        self.hang_up()
+
+
 class Line:
     """A connection of somebody to a process: what `gateway.session` does, but for the JSON."""
 
@@ -151,7 +163,7 @@ class Line:
             process.hub,
             process.writer,
             process.desk.counts,
-            lambda data: receive(data) if self.is_open else None,
+            Wire(lambda data: receive(data) if self.is_open else None, self.close),
             lambda id_, rejected: refuse(id_, rejected) if self.is_open else None,
         )
         process.lines[self] = None

@@ -9,8 +9,21 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from engine.contract import Command, Context, Decision, Domain, Event, Notify, Text, fields_of
-from engine.kernel.actor import SIGNED_IN, STAFF, Actor
+from engine.contract import (
+    Command,
+    Context,
+    Decision,
+    Dismiss,
+    Domain,
+    Event,
+    Notify,
+    Reaction,
+    Soft,
+    Text,
+    Vault,
+    fields_of,
+)
+from engine.kernel.actor import GUEST, SIGNED_IN, STAFF, Actor
 from engine.kernel.ids import Id, room_name
 from engine.kernel.outcome import Code, Rejected
 from engine.kernel.time import Millis
@@ -45,6 +58,36 @@ class Ban(ClubCommand, frozen=True, tag="club.ban"):
 
     ROLES: ClassVar = STAFF
     user: Id
+
+
+class Wave(ClubCommand, frozen=True, tag="club.wave"):
+    """Move a hand: members see it, and nobody remembers."""
+
+    hand: int
+
+
+class Eject(ClubCommand, frozen=True, tag="club.eject"):
+    """End somebody's connections: those of one session, or all."""
+
+    ROLES: ClassVar = STAFF
+    user: Id
+    session: str = ""
+
+
+class Enter(ClubCommand, frozen=True, tag="club.enter"):
+    """Show a pass, and be given another: what a login does."""
+
+    ROLES: ClassVar = SIGNED_IN | {GUEST}
+    refresh_token: str = ""
+
+
+class Entered(Event, frozen=True, tag="club.entered"):
+    user: str
+
+
+class Ejected(Event, frozen=True, tag="club.ejected"):
+    user: str
+    session: str
 
 
 class Joined(Event, frozen=True, tag="club.joined"):
@@ -87,6 +130,47 @@ def _ban(state: Club, command: Ban, ctx: Context) -> Decision:
     return [Banned(user=command.user)]
 
 
+def _wave(state: Club, command: Wave, ctx: Context) -> Decision:
+    return []
+
+
+def _waved(soft: dict[str, int], state: Club, command: Wave, ctx: Context) -> list[Soft]:
+    user = ctx.actor.user
+    soft[user] = soft.get(user, 0) + 1
+    data = {"user": user, "hand": command.hand, "times": soft[user]}
+    return [Soft(ctx.room, "member", user, "club.waved", data)]
+
+
+def _eject(state: Club, command: Eject, ctx: Context) -> Decision:
+    return [Ejected(user=command.user, session=command.session)]
+
+
+def _enter(state: Club, command: Enter, ctx: Context) -> Decision:
+    if command.refresh_token != "the pass":
+        return Rejected(NOT_A_MEMBER, "show the pass", {"club": command.club})
+    return [Entered(user="u7")]
+
+
+def _entered(command: Enter, result: Any, actor: Actor, vault: Vault) -> dict[str, Any]:
+    access = {
+        "user": "u7",
+        "session": "s1",
+        "role": "user",
+        "kyc": "none",
+        "also": ["driver"],
+        "expires_at": 2**53,
+    }
+    return {"access": access, "refresh_token": "the next pass"}
+
+
+def _on_entered(state: Club, event: Entered, at: Millis) -> None:
+    """It was seen, and is forgotten."""
+
+
+def _on_ejected(state: Club, event: Ejected, at: Millis) -> None:
+    """They may come back."""
+
+
 def _on_joined(state: Club, event: Joined, at: Millis) -> None:
     state.members.append(event.user)
 
@@ -117,15 +201,35 @@ def _view(state: Club, ctx: Context) -> Any:
     return {"count": len(state.members), "member": ctx.actor.user in state.members}
 
 
-def _react(state: Club, event: Event, ctx: Context) -> Sequence[Notify]:
+def _react(state: Club, event: Event, ctx: Context) -> Sequence[Reaction]:
+    if isinstance(event, Ejected):
+        return [Dismiss(event.user, event.session, "ejected")]
     return [Notify(event.user, event)] if isinstance(event, Banned) else []
 
 
 CLUB = Domain(
     name="club",
     initial=Club,
-    decide={Join: _join, Leave: _leave, Say: _say, Ban: _ban},
-    evolve={Joined: _on_joined, Left: _on_left, Said: _on_said, Banned: _on_banned},
+    decide={
+        Join: _join,
+        Leave: _leave,
+        Say: _say,
+        Ban: _ban,
+        Wave: _wave,
+        Eject: _eject,
+        Enter: _enter,
+    },
+    soft=dict,
+    touch={Wave: _waved},
+    reveal={Enter: _entered},
+    evolve={
+        Joined: _on_joined,
+        Left: _on_left,
+        Said: _on_said,
+        Banned: _on_banned,
+        Ejected: _on_ejected,
+        Entered: _on_entered,
+    },
     audience=_audience,
     show=_show,
     view=_view,

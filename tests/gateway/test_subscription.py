@@ -50,7 +50,7 @@ class Ear:
         self.sink = SlowSink(club_registry(), self.hub)
         self.sent = b""
         self.refused: list[tuple[str | None, Rejected]] = []
-        self.feeds = Feeds(self.hub, self.sink, self.counts, self._send, self._refuse)
+        self.feeds = Feeds(self.hub, self.sink, self.counts, self, self._refuse)
         self.feeds.change_viewer(OWNER)
         self.feeds.subscribe(Subscribe(id="s", room=ROOM))
 
@@ -78,8 +78,13 @@ class Ear:
             found.append(frame.get("seq") if frame["type"] == "event" else frame["type"])
         return found
 
-    def _send(self, framed: bytes) -> None:
-        self.sent += framed
+    congested = False
+
+    def send_framed(self, frame: bytes) -> None:
+        self.sent += frame
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(f"nobody closes this one: {code} {reason}")
 
     def _refuse(self, id_: str | None, rejected: Rejected) -> None:
         self.refused.append((id_, rejected))
