@@ -271,3 +271,67 @@ def test_the_header(headers: list[str], token: str | None) -> None:
 def test_headers_that_are_refused(headers: list[str]) -> None:
     """Rather than taken for those of a guest."""
     assert isinstance(bearer(headers), Rejected)
+
+
+def test_a_secret_can_be_replaced() -> None:
+    """The new one signs, and tokens of the old one are good until they expire."""
+    old, new = SECRET, "another secret of thirty-two bytes!"
+    before = shared_secret(old).issue("u1", "user", "none", now_s=int(time.time()), ttl_s=60)
+    both = shared_secret(f"{new},{old}")
+    assert isinstance(both.verify(before), Caller)
+    assert isinstance(both.verify(signed(claims(), old)), Caller)
+    after = both.issue("u1", "user", "none", now_s=int(time.time()), ttl_s=60)
+    assert isinstance(shared_secret(new).verify(after), Caller)
+    assert isinstance(shared_secret(old).verify(after), Rejected)
+
+
+def test_a_session_and_further_roles_ride_in_the_token() -> None:
+    """`sid` and `roles`; a role that nobody has is refused."""
+    tokens = shared_secret(SECRET)
+    now_s = int(time.time())
+    token = tokens.issue(
+        "u1", "user", "none", now_s=now_s, ttl_s=60, also=("driver",), session="s1"
+    )
+    caller = tokens.verify(token)
+    assert isinstance(caller, Caller)
+    assert caller.actor == Actor("u1", "user", "none", frozenset({"driver"}), "s1")
+    assert "`roles`" in refusal(signed(claims(roles=["emperor"])))
+    assert "`roles`" in refusal(signed(claims(roles="admin")))
+    assert "`sid`" in refusal(signed(claims(sid=7)))
+
+
+def test_a_token_that_was_verified_expires_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its signature need not be checked again, its time must."""
+    tokens = shared_secret(SECRET)
+    token = signed(claims())
+    asked = 0
+    decode = jwt.decode
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    for _ in range(3):
+        assert isinstance(tokens.verify(token), Caller)
+    assert asked == 1
+    later = time.time() + 120
+    monkeypatch.setattr(time, "time", lambda: later)
+    tokens.verify(token)
+    assert asked == 2
+
+
+def test_the_house_logs_people_in_beside_an_outside_issuer() -> None:
+    """With a key of its own, which no outside token can name to get round the key set."""
+    outside = Ed25519PrivateKey.generate()
+    public = OKPAlgorithm.to_jwk(outside.public_key(), as_dict=True) | {"kid": "k1", "alg": "EdDSA"}
+    jwks = msgspec.json.encode({"keys": [public]})
+    tokens = key_set(jwks, "EdDSA", own=b"the house's own thirty-two bytes")
+    token = tokens.issue("u1", "user", "none", now_s=int(time.time()), ttl_s=60)
+    assert isinstance(tokens.verify(token), Caller)
+    assert isinstance(key_set(jwks, "EdDSA").verify(token), Rejected)
+    theirs = jwt.encode(claims(), outside, algorithm="EdDSA", headers={"kid": "k1"})
+    assert isinstance(tokens.verify(theirs), Caller)
+    forged = jwt.encode(claims(), outside, algorithm="EdDSA", headers={"kid": "house"})
+    assert isinstance(tokens.verify(forged), Rejected)
