@@ -21,6 +21,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """Mean time between two commands."""
     bidders: int = 4
     sellers: int = 2
+    drivers: int = 3
     staff: int = 2
     hosts: int = 1
     """Machines that compete for the lease."""
@@ -101,6 +102,7 @@ def swarm(dice: Random) -> Options:
         gap_ms=gap_ms,
         bidders=dice.randint(2, 6),
         sellers=dice.randint(1, 3),
+        drivers=dice.randint(1, 4),
         hosts=dice.choice((1, 2)),
         things=dice.choice((3, 8, 20)),
         things_at_once=dice.choice((1, 2, 4)),

@@ -9,7 +9,18 @@ import msgspec
 from engine import look, snapshot
 from engine.contract import Command, Stage, Workload
 from engine.core import Core
-from engine.kernel.actor import ADMIN, ANYONE, DEALER, SYSTEM, USER, Actor
+from engine.kernel.actor import (
+    ADMIN,
+    ANYONE,
+    DEALER,
+    DRIVER,
+    MANAGER,
+    ROLES,
+    SHOPKEEPER,
+    SYSTEM,
+    USER,
+    Actor,
+)
 from engine.kernel.ids import user_room
 from engine.kernel.time import Millis
 from engine.look import Sight
@@ -32,6 +43,7 @@ CURRENCY = "USD"
 LIVENESS_S = 300.0
 """In calm weather everything comes to rest within this."""
 SETTLE_S = 0.25
+STAFF_ROOMS = ("house:dead_letters",)
 ROOMS_FOLLOWED = 4
 HOOK = "webhook.sandbox"
 
@@ -71,9 +83,18 @@ class Run:
         """Everybody, by user id. They hear their own room, and some auctions."""
         options = self.world.options
         auctions = [f"auction:a{n}" for n in range(options.things)]
-        actors = [Actor(f"b{n}", USER, "approved") for n in range(options.bidders)]
-        actors += [Actor(f"s{n}", DEALER, "approved") for n in range(options.sellers)]
-        actors += [Actor(f"m{n}", ADMIN, "approved") for n in range(options.staff)]
+        actors = [
+            Actor(f"{letter}{n}", role, "approved")
+            for letter, role, count in (
+                ("b", USER, options.bidders),
+                ("s", DEALER, options.sellers),
+                ("k", SHOPKEEPER, options.sellers),
+                ("d", DRIVER, options.drivers),
+                ("g", MANAGER, 1),
+                ("m", ADMIN, options.staff),
+            )
+            for n in range(count)
+        ]
         actors.append(Actor(HOOK, SYSTEM))
         people = {}
         for actor in (*actors, ANYONE):
@@ -82,7 +103,7 @@ class Run:
             if actor.user:
                 rooms.append(user_room(actor.user))
             if actor.role == ADMIN:
-                rooms.append(f"ledger:{CURRENCY}")
+                rooms += [f"ledger:{CURRENCY}", *STAFF_ROOMS]
             people[actor.user] = Person(self.world, self.hosts, actor, rooms, dice)
         return people
 
@@ -156,7 +177,7 @@ class Run:
             self.loop.spawn(self._errand(actor, command))
 
     def _roles(self) -> dict[str, list[str]]:
-        roles: dict[str, list[str]] = {USER: [], DEALER: [], ADMIN: []}
+        roles: dict[str, list[str]] = {role: [] for role in ROLES}
         for user, person in self.people.items():
             roles.setdefault(person.actor.role, []).append(user)
         return roles
@@ -169,17 +190,27 @@ class Run:
     def _glance_around(self, number: int) -> None:
         """Somebody looks at something: what people know is old, but not too old."""
         person = self._dice.choice(list(self.people.values()))
-        self._glance(person, f"auction:a{self._dice.choice(self._things(number))}")
+        known = sorted(self._glimpses) or [f"auction:a{self._things(number)[0]}"]
+        self._glance(person, self._dice.choice(known))
 
     def _glance(self, person: Person, room: str) -> None:
-        """Somebody looks how things stand, as a guest would see it."""
+        """Somebody looks how things stand, as a guest would see it; where guests see nothing, as
+        an admin would."""
+        line = person.line
+        if line is None or not line.is_open:
+            return
 
         def seen(sight: object) -> None:
             if isinstance(sight, Sight):
                 self._glimpses[room] = msgspec.json.decode(sight.state)
+            elif line.is_open:
+                line.look(room, Actor("m0", ADMIN, "approved"), seen_by_staff)
 
-        if person.line is not None and person.line.is_open:
-            person.line.look(room, ANYONE, seen)
+        def seen_by_staff(sight: object) -> None:
+            if isinstance(sight, Sight):
+                self._glimpses[room] = msgspec.json.decode(sight.state)
+
+        line.look(room, ANYONE, seen)
 
     async def _comes_to_rest(self) -> None:
         """Liveness: everybody knows what became of their commands, and has heard everything."""
