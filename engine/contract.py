@@ -310,6 +310,11 @@ def no_errands(_state: Any, _event: Any, _ctx: Context) -> Iterable[Errand]:
     return ()
 
 
+def nobody(_state: Any, _event: Any) -> Iterable[str]:
+    """No viewer's class depends on what happens in the room."""
+    return ()
+
+
 def no_card(_state: Any) -> Any:
     """Other rooms may know nothing of it."""
     return None
@@ -376,6 +381,9 @@ class Domain(Struct, frozen=True, kw_only=True):
     audience: Callable[[Any, Context], str]
     """The class of viewer that `ctx.actor` is in this room; "" if they may not look at all.
     All viewers of a class are shown the very same bytes of an event."""
+    regroups: Callable[[Any, Any], Iterable[str]] = nobody
+    """(state after, event) -> users who may be viewers of another class from now on. Whoever
+    listens hears what follows as their new class, or nothing more if they may not look."""
     show: Callable[[Any, Any, str], Any]
     """(state, event, class) -> the wire's `data` for that class: a Struct or dict; {} where
     the class may know only that something happened."""

@@ -91,6 +91,10 @@ class FanOut(Protocol):
         """Hand on a frame of something that moves (JSON). Whoever is slow gets the latest of
         each key only."""
 
+    def regroup(self, room: str, user: str) -> None:
+        """The user may be a viewer of another class in this room from now on: ask the sink, at
+        once, for nothing is decided before this returns."""
+
     def dismiss(self, user: str, session: str, reason: str) -> None:
         """End the user's connections: those of one session, or all if `session` is empty."""
 

@@ -22,6 +22,7 @@ from engine.contract import (
     Presence,
     Wake,
     no_errands,
+    nobody,
 )
 from engine.core import Applied, Core, Outcome
 from engine.kernel.actor import THE_HOUSE, Actor
@@ -163,6 +164,7 @@ class Sequencer:
         self._batches: deque[Batch] = deque()
         self._writing = False
         self._ready: list[Output] = []
+        self._regrouped: dict[tuple[str, str], None] = {}
         self._armed: dict[str, Millis] = {}
         self._timers: list[tuple[Millis, str]] = []
         for name in core.rooms:
@@ -242,6 +244,12 @@ class Sequencer:
         ready, self._ready = self._ready, []
         return ready
 
+    def take_regrouped(self) -> Collection[tuple[str, str]]:
+        """(room, user): whose class may have changed since this was last asked. To be looked at
+        before anything else is decided, so that the frames that follow are made for it."""
+        regrouped, self._regrouped = self._regrouped, {}
+        return regrouped
+
     def next_batch(self) -> Sequence[Record] | None:
         """Records to be written now, or None. One batch is under way at a time: call
         `committed` when it is durable."""
@@ -305,8 +313,12 @@ class Sequencer:
             batch.records.append(record)
             self._remembered.add(record)
             self._render(applied, batch)
-            if applied.room.domain.errands is not no_errands:
+            domain = applied.room.domain
+            if domain.errands is not no_errands:
                 self._send_out(applied, batch)
+            if domain.regroups is not nobody:
+                for user in domain.regroups(applied.room.state, applied.event):
+                    self._regrouped[record.room, user] = None
         self.backlog += len(outcome.applied)
         touched = {applied.room.name for applied in outcome.applied if applied.room.has_timers}
         for name in touched:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 
+from engine.kernel.actor import Actor
 from gateway.feeds import Feeds
 
 Presence = Callable[[str, bool], None]
@@ -27,6 +28,13 @@ class Attendance:
         present[feeds] = None
         if len(present) == 1:
             self._presence(user, True)
+
+    def review(self, user: str, room: str) -> None:
+        """The user may be another class of viewer in this room."""
+        # One user may have very many connections; as a rule they are all the same viewer.
+        known: dict[Actor, str] = {}
+        for feeds in tuple(self.of(user)):
+            feeds.review(room, known)
 
     def dismiss(self, user: str, session: str, reason: str) -> None:
         """End the user's connections: those of one session, or all if `session` is empty."""

@@ -63,6 +63,7 @@ class Desk:
         self.decoder = Decoder(registry)
         self.attendance = Attendance(sink.presence)
         hub.on_dismiss = self.attendance.dismiss
+        hub.on_regroup = self.attendance.review
         self._by_user = SlidingWindow(settings.rates.user)
         self._by_address = SlidingWindow(settings.rates.guest)
 
@@ -106,17 +107,10 @@ class Desk:
         return self.registry.refuse(type(command), actor) or actor
 
     def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
-        """Have a command decided. It may have put its sender into another class of viewer."""
+        """Have a command decided."""
         if type(command) in self.registry.reveals:
             to = with_token(to, self.tokens, self.wall_ms, self.sink.now)
         self.sink.submit(command, actor, to)
-        present = self.attendance.of(actor.user)
-        if present:
-            room = command.room(actor)
-            # One user may have very many connections; as a rule they are all the same viewer.
-            known: dict[Actor, str] = {}
-            for feeds in present:
-                feeds.review(room, known)
 
 
 def for_viewer(rejected: Rejected, viewer: Actor) -> Rejected:

@@ -90,7 +90,7 @@ class ListenedRoom:
 class Hub(FanOut):
     """All channels of this process."""
 
-    __slots__ = ("_counts", "_dirty", "_rooms", "_schedule", "on_dismiss")
+    __slots__ = ("_counts", "_dirty", "_rooms", "_schedule", "on_dismiss", "on_regroup")
 
     def __init__(self, schedule: Schedule, counts: Counts) -> None:
         """`schedule` calls back at the next turn of the loop: `loop.call_soon`."""
@@ -100,6 +100,8 @@ class Hub(FanOut):
         self._dirty: list[Channel] = []
         self.on_dismiss: Callable[[str, str, str], object] = lambda user, session, reason: None
         """Who ends connections: (user, session or "" for all, reason)."""
+        self.on_regroup: Callable[[str, str], object] = lambda user, room: None
+        """Who looks what class of viewer a user is in a room by now."""
 
     # What the writer calls.
 
@@ -140,6 +142,11 @@ class Hub(FanOut):
             self._counts.deliveries += len(channel.live)
             for watcher in channel.live:
                 watcher.soft(key, framed, frame)
+
+    @override
+    def regroup(self, room: str, user: str) -> None:
+        if room in self._rooms:
+            self.on_regroup(user, room)
 
     @override
     def dismiss(self, user: str, session: str, reason: str) -> None:

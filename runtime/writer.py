@@ -364,6 +364,8 @@ class Writer:
             self._after_step(sequencer)
 
     def _after_step(self, sequencer: Sequencer) -> None:
+        for room, user in sequencer.take_regrouped():
+            self._fan_out.regroup(room, user)
         self._release(sequencer.take_outputs())
         if sequencer.backlog:
             self._work.set()

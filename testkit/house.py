@@ -9,7 +9,7 @@ Every `when` must be answered by a `then…` before the next, or the test fails.
 all invariants are checked; at the end the log is replayed and must give the same state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -49,6 +49,9 @@ class House:
         """Everything that happened, in the order of the log."""
         self._latest: list[Applied] = []
         self._aside: list[Soft | Dismiss] = []
+        self._actors: dict[Actor, None] = {}
+        """Everybody who has asked for something."""
+        self._classes: dict[tuple[str, Actor], str] = {}
         self._matched = 0
         self._refusal: Rejected | None = None
         self._open_question = ""
@@ -104,6 +107,7 @@ class House:
         if isinstance(admitted, Rejected):
             self._take(admitted)
             return self
+        self._actors[admitted] = None
         refusal = self.core.registry.refuse(type(command), admitted)
         self._take(refusal or self._ask_and_step(command, admitted))
         return self
@@ -285,6 +289,7 @@ class House:
         if isinstance(outcome, Rejected):
             self._refusal = outcome
             return
+        self._regroup(outcome.applied)
         self._latest += outcome.applied
         self._aside += outcome.aside
         for applied in outcome.applied:
@@ -293,6 +298,21 @@ class House:
         self._result = outcome.result
         touched = {applied.room.name: applied.room for applied in outcome.applied}
         self.core.check(touched.values())
+
+    def _regroup(self, applied: Sequence[Applied]) -> None:
+        """Whoever sees a room otherwise than before must be named by its domain's `regroups`, or
+        their connections go on as before."""
+        named = {
+            (a.room.name, user)
+            for a in applied
+            for user in a.room.domain.regroups(a.room.state, a.event)
+        }
+        for name in {a.room.name for a in applied}:
+            for actor in self._actors:
+                before = self._classes.get((name, actor))
+                now = self._classes[name, actor] = self.audience(actor, name)
+                told = before in (None, now) or (name, actor.user) in named
+                assert told, f"{actor.user} was {before!r} in {name} and is {now!r}, untold"
 
     def _must_be_answered(self) -> None:
         assert not self._open_question, f"nothing was asserted about {self._open_question}"

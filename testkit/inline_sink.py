@@ -163,6 +163,8 @@ class InlineSink(CommandSink):
     # Inside.
 
     def _after_step(self) -> None:
+        for room, user in self._sequencer.take_regrouped():
+            self._fan_out.regroup(room, user)
         self._release()
         if not self.held:
             self._write()

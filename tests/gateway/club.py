@@ -193,6 +193,10 @@ def _audience(state: Club, ctx: Context) -> str:
     return "member" if ctx.actor.user in state.members else "public"
 
 
+def _regroups(state: Club, event: Event) -> tuple[str, ...]:
+    return (event.user,) if isinstance(event, Joined | Left | Banned) else ()
+
+
 def _show(state: Club, event: Event, audience: str) -> Any:
     return fields_of(event) if audience == "member" else {}
 
@@ -231,6 +235,7 @@ CLUB = Domain(
         Entered: _on_entered,
     },
     audience=_audience,
+    regroups=_regroups,
     show=_show,
     view=_view,
     react=_react,

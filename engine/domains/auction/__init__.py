@@ -17,7 +17,7 @@ from engine.domains.auction.reactions import react
 from engine.domains.auction.shown import show
 from engine.domains.auction.state import Auction
 from engine.domains.auction.terms import DOMAIN
-from engine.domains.auction.views import audience, result, view
+from engine.domains.auction.views import audience, regroups, result, view
 from engine.domains.auction.workload import workload
 from engine.ledger.codes import INSUFFICIENT_FUNDS
 from engine.ledger.messages import PaymentCaptured
@@ -53,6 +53,7 @@ AUCTION = Domain(
     },
     evolve=EVOLVE,
     audience=audience,
+    regroups=regroups,
     show=show,
     view=view,
     result=result,

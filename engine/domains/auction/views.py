@@ -5,12 +5,13 @@ approved), `seller` and `staff`. Nobody but staff sees who a bidder is: all othe
 A reserve is for seller and staff, a maximum for its owner, and after the end for staff.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.contract import Context, Event
 from engine.domains.auction import commands as c
 from engine.domains.auction.decide_bid import blockers
+from engine.domains.auction.events import BidPlaced, ParticipantJoined
 from engine.domains.auction.state import Auction, Bid, Bidder, Settlement
 from engine.domains.auction.terms import Terms
 from engine.kernel.money import whole_of_share
@@ -47,6 +48,15 @@ def audience(state: Auction, ctx: Context) -> str:
     if actor.user in state.aliases and actor.is_approved:
         return PARTICIPANT
     return PUBLIC
+
+
+def regroups(state: Auction, event: Event) -> Iterable[str]:
+    """Whoever joins or bids for the first time sees the bids from now on."""
+    if isinstance(event, ParticipantJoined):
+        return (event.user,)
+    if isinstance(event, BidPlaced) and state.aliases[event.bidder] == len(state.aliases):
+        return (event.bidder,)
+    return ()
 
 
 def name_for(state: Auction, user: str, viewer: str) -> str | None:
