@@ -17,6 +17,7 @@ from engine.kernel.actor import ROLES
 from engine.kernel.outcome import GENERAL_CODES, Code
 from engine.registry import Registry
 from gateway import replies
+from gateway.hooks.codes import HOOK_CODES
 from gateway.http_replies import HTTP_CODES
 from gateway.session_commands import SESSION_COMMANDS, SessionCommand
 
@@ -155,7 +156,7 @@ def text_of(type_: type) -> str:
 def codes_of(registry: Registry) -> list[Json]:
     """Every refusal: its name, what a retry can do, its HTTP status, whose it is."""
     own = {code: domain.name for domain in registry.domains.values() for code in domain.codes}
-    general = dict.fromkeys((*GENERAL_CODES, *HTTP_CODES), "general")
+    general = dict.fromkeys((*GENERAL_CODES, *HTTP_CODES, *HOOK_CODES), "general")
     owners: dict[Code, str] = own | general
     return [
         {"code": code.name, "retry": code.retry, "status": code.status, "of": owner}

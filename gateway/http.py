@@ -1,6 +1,6 @@
 """The HTTP door: which address leads where. One port with the websocket."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,7 +12,8 @@ from engine.kernel.outcome import UNAVAILABLE, Rejected
 from gateway import pages
 from gateway.asyncapi import asyncapi_document
 from gateway.gateway import Gateway
-from gateway.hooks import Hooks
+from gateway.hooks.endpoint import Hooks
+from gateway.hooks.signatures import Secrets
 from gateway.http_calls import AdvanceClock, Calls
 from gateway.http_replies import JsonResponse, exception_handlers, refusal
 from gateway.openapi import openapi_document
@@ -26,13 +27,14 @@ def build_app(
     gateway: Gateway,
     *,
     metrics: Callable[[], bytes],
-    hook_secret: str = "",
+    hook_secrets: Mapping[str, Secrets] | None = None,
     advance: AdvanceClock | None = None,
 ) -> Starlette:
     """The application for uvicorn.
 
-    `metrics` gives the Prometheus text. Without `hook_secret` there are no webhooks, and without
-    `advance` there is no test clock: their addresses do not exist.
+    `metrics` gives the Prometheus text. `hook_secrets` are those of the payment providers that
+    are heard. Without any there are no webhooks, and without `advance` there is no test clock:
+    their addresses do not exist.
     """
     calls = Calls(gateway.desk, advance)
     routes = [
@@ -44,8 +46,8 @@ def build_app(
         Route("/metrics", _metrics(metrics)),
         *_documents(gateway),
     ]
-    if hook_secret:
-        hooks = Hooks(gateway.desk, hook_secret)
+    if hook_secrets:
+        hooks = Hooks(gateway.desk, hook_secrets)
         routes.append(Route("/v1/hooks/{provider}", hooks.receive, methods=["POST"]))
     if advance:
         routes.append(Route("/v1/test/clock", calls.clock, methods=["POST"]))

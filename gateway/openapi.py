@@ -20,7 +20,9 @@ from gateway.documents import (
     commands_by_domain,
     text_of,
 )
-from gateway.hooks import SIGNATURE_HEADER, SandboxPayment
+from gateway.hooks.providers import PROVIDERS
+from gateway.hooks.reading import Ignored
+from gateway.hooks.sandbox import SandboxPayment
 from gateway.http_calls import Advance, ClockTime
 from gateway.limits import HISTORY_PAGE
 
@@ -38,7 +40,7 @@ ERRORS = {
 
 def openapi_document(registry: Registry) -> Json:
     """The document, ready to be encoded."""
-    schemas = Schemas(registry, extra=(SandboxPayment, Advance, ClockTime))
+    schemas = Schemas(registry, extra=(SandboxPayment, Ignored, Advance, ClockTime))
     document: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -125,23 +127,36 @@ def _hook(schemas: Schemas) -> Json:
         "name": "provider",
         "in": "path",
         "required": True,
-        "schema": {"enum": ["sandbox"]},
+        "schema": {"enum": list(PROVIDERS)},
     }
-    signature = {
-        "name": SIGNATURE_HEADER,
-        "in": "header",
-        "required": True,
-        "description": '`t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most 5 min old',
-        "schema": {"type": "string"},
+    signatures = [
+        {
+            "name": row.header,
+            "in": "header",
+            "description": f"the signature, if the provider is {name}",
+            "schema": {"type": "string"},
+        }
+        for name, row in PROVIDERS.items()
+    ]
+    theirs = {"type": "object", "description": "an event as its provider documents it"}
+    body = {"schema": {"anyOf": [schemas.ref(SandboxPayment), theirs]}}
+    answer = {"schema": {"anyOf": [schemas.ref(replies.Ok), schemas.ref(Ignored)]}}
+    responses = _responses(schemas, replies.Ok, _but("403", "429"))
+    responses["200"] = {
+        "description": "booked, or told before, or an event that moves no money here",
+        "content": {"application/json": answer},
     }
     return {
         "operationId": "hook",
         "summary": "A payment provider says what became of a payment",
-        "description": "200 also when the payment was told before: each counts once.",
+        "description": (
+            "Each payment counts once, however often it is told. Providers without a secret in "
+            "the server's settings are not found."
+        ),
         "security": [{}],
-        "parameters": [provider, signature],
-        "requestBody": _body(schemas, SandboxPayment),
-        "responses": _responses(schemas, replies.Ok, _but("403", "429")),
+        "parameters": [provider, *signatures],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": responses,
     }
 
 

@@ -23,6 +23,7 @@ from runtime.config import (
 )
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
+from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
 from runtime.tokens import issue_token
 from runtime.verify import VerifyError, verify
 
@@ -32,6 +33,7 @@ EXIT_LEASE_LOST = 3
 
 BENCH = "bench"
 LOG_FLAGS = ("data", "postgres", "markets", "log_format", "log_level")
+PAY_FLAGS = ("data", "webhook_secret")
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
 
 
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--role", default="user", choices=[r for r in ROLES if r != "guest"])
     token.add_argument("--kyc", default="none", choices=KYC_STATES)
     token.add_argument("--ttl", default="1h", help="how long it is good: 90s, 15m, 1h, 7d")
+    pay = _command(commands, "sandbox-pay", sandbox_pay, "play a provider that tells of a payment")
+    add_flags(pay, PAY_FLAGS)
+    add_pay_arguments(pay)
     check = _command(commands, "verify", _verify, "read the log, replay it, check everything")
     add_flags(check, LOG_FLAGS)
     commands.add_parser(BENCH, help="measure, with a report")

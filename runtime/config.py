@@ -63,7 +63,16 @@ class Config(Struct, frozen=True, kw_only=True):
         Meta(description="root of the house's own keys; default: one made in --data"),
     ] = ""
     webhook_secret: Annotated[
-        str, Meta(description="signs payment webhooks; default: one made in --data")
+        str, Meta(description="signs the sandbox's webhooks; default: one made in --data")
+    ] = ""
+    stripe_webhook_secret: Annotated[
+        str, Meta(description="secret of the Stripe endpoint, whsec_…; several: comma-separated")
+    ] = ""
+    razorpay_webhook_secret: Annotated[
+        str, Meta(description="secret of the Razorpay webhook; several: comma-separated")
+    ] = ""
+    paystack_secret_key: Annotated[
+        str, Meta(description="secret key of the Paystack account; several: comma-separated")
     ] = ""
     ping_interval_ms: Annotated[
         int, Meta(ge=100, description="silence after which a websocket is pinged, ms")
@@ -82,7 +91,16 @@ class Config(Struct, frozen=True, kw_only=True):
     ] = False
 
 
-SECRETS = frozenset({"jwt_secret", "vault_secret", "webhook_secret"})
+SECRETS = frozenset(
+    {
+        "jwt_secret",
+        "vault_secret",
+        "webhook_secret",
+        "stripe_webhook_secret",
+        "razorpay_webhook_secret",
+        "paystack_secret_key",
+    }
+)
 
 
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()) -> None:

@@ -29,11 +29,10 @@ from gateway.uvicorn_protocol import uvicorn_protocol
 from runtime import garbage, metrics
 from runtime.clock import Clock
 from runtime.config import Config, ConfigError, read_markets
+from runtime.hooks import hook_secrets
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
-from runtime.secrets_store import secret_of
-from runtime.tokens import tokens_of
-from runtime.vault import HouseVault
+from runtime.tokens import tokens_of, vault_of
 from runtime.world import OutsideWorld
 from runtime.writer import Writer
 
@@ -104,9 +103,10 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     counts = Counts()
     hub = Hub(loop.call_soon, counts)
     log = open_log(config)
-    vault = HouseVault(secret_of(config.data, "vault_secret", config.vault_secret).encode())
     world = OutsideWorld()
-    writer = Writer(log, registry, read_markets(config.markets), hub, Clock(), vault, world)
+    writer = Writer(
+        log, registry, read_markets(config.markets), hub, Clock(), vault_of(config), world
+    )
     tokens = tokens_of(config)
     settings = gateway_settings(config)
     gateway = Gateway(
@@ -122,7 +122,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     app = build_app(
         gateway,
         metrics=lambda: metrics.page([metrics.HouseCollector(writer, counts)]),
-        hook_secret=secret_of(config.data, "webhook_secret", config.webhook_secret),
+        hook_secrets=hook_secrets(config),
         advance=writer.advance if config.test_clock else None,
     )
     with closing_socket(config) as listening:

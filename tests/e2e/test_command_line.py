@@ -23,7 +23,7 @@ FAILED, USAGE = 1, 2
 
 async def test_every_command_helps() -> None:
     """`--help` goes to stdout, exits with 0, and names every flag of PROTOCOL."""
-    commands = ("", "serve", "demo", "token", "verify", "bench")
+    commands = ("", "serve", "demo", "token", "sandbox-pay", "verify", "bench")
     helped = await asyncio.gather(*(run(*c.split(), "--help") for c in commands))
     assert [h.code for h in helped] == [0] * len(commands)
     assert not "".join(h.err for h in helped)
@@ -35,6 +35,7 @@ async def test_every_command_helps() -> None:
     assert "--test-clock" in said["serve"]
     assert "--seconds" in said["demo"]
     assert all(flag in said["token"] for flag in ("--user", "--role", "--kyc", "--ttl", "--data"))
+    assert all(f"--{flag}" in said["sandbox-pay"] for flag in ("scenario", "amount", "url", "data"))
     assert all(flag in said["verify"] for flag in ("--data", "--postgres", "--markets"))
 
 
@@ -61,6 +62,7 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
     assert "choose another --port" in refused.err
 
 
+PAY = ["sandbox-pay", "--user", "u1", "--amount", "5", "--currency", "NGN"]
 CANNOT_BE_USED: list[tuple[list[str], str]] = [
     (["serve", "--data", str(ROOT / "pyproject.toml")], "cannot"),
     (["serve", "--markets", "no-such.json"], "markets file no-such.json: "),
@@ -72,6 +74,12 @@ CANNOT_BE_USED: list[tuple[list[str], str]] = [
     (["token", "--user", "ann", "--ttl", "1y"], "90s, 15m, 1h or 7d"),
     (["token", "--user", "ann", "--role", "king"], "invalid choice: 'king'"),
     (["token"], "required: --user"),
+    (["sandbox-pay", "--user", "u1"], "required: --amount, --currency"),
+    ([*PAY, "--currency", "ngn"], "`$.currency`"),
+    ([*PAY, "--times", "0"], "'0' is no number from 1 to 1000"),
+    ([*PAY, "--delay", "nan"], "'nan' is no number of seconds"),
+    ([*PAY, "--url", "localhost:8080"], "is no address such as"),
+    ([*PAY, "--url", "http://house:port"], "is no address such as"),
     (["fly"], "invalid choice: 'fly'"),
     ([], "required: COMMAND"),
 ]

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from engine.kernel.time import HOUR, MINUTE, SECOND, Millis
-from gateway.hooks import SIGNATURE_HEADER, sign
+from gateway.hooks.sandbox import SIGNATURE_HEADER
+from gateway.hooks.signatures import sign_timed
 from testkit.client import Client, connected
 from testkit.process import run
 from tests.e2e.door import Door, door_of
@@ -79,7 +80,7 @@ async def pay(door: Door, place: Place, payment: str, user: str, amount: int) ->
         }
     )
     secret = (place.data / "webhook_secret").read_text().strip().encode()
-    header = {SIGNATURE_HEADER: sign(body, secret, int(time.time()))}
+    header = {SIGNATURE_HEADER: sign_timed(body, secret, int(time.time()))}
     answer = await door.post("/v1/hooks/sandbox", body, header)
     return answer.status_code, answer.json()
 

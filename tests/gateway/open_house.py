@@ -96,7 +96,10 @@ class OpenHouse:
 
     def app(self, **options: Any) -> Starlette:
         """The HTTP door of the same gateway."""
-        given = {"metrics": lambda: b"metrics 1\n", "hook_secret": HOOK_SECRET}
+        given = {
+            "metrics": lambda: b"metrics 1\n",
+            "hook_secrets": {"sandbox": (HOOK_SECRET.encode(),)},
+        }
         return build_app(self.gateway, **{**given, **options})
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from gateway.counts import Counts
+from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import metrics
 from tests.runtime.writing import new_writer
@@ -23,7 +24,7 @@ def test_the_documented_names_are_those_of_the_page() -> None:
     exposed = set(re.findall(r"^# TYPE (outcry_\w+)", _page(Counts()), re.MULTILINE))
     text = (ROOT / "docs" / "operating.md").read_text()
     documented = set(re.findall(r"`(outcry_\w+)(?:\{\w+\})?`", text))
-    assert documented == exposed
+    assert documented - {USER_KEY, PURPOSE_KEY} == exposed
 
 
 def test_a_histogram_is_cumulative_and_in_seconds() -> None:
@@ -35,3 +36,10 @@ def test_a_histogram_is_cumulative_and_in_seconds() -> None:
     assert 'outcry_answer_seconds_bucket{le="0.004"} 1.0' in page
     assert 'outcry_answer_seconds_bucket{le="+Inf"} 1.0' in page
     assert "outcry_answer_seconds_sum 0.003" in page
+
+
+def test_webhooks_are_counted_by_provider_and_outcome() -> None:
+    """An alarm can be set on money that could not be booked."""
+    counts = Counts()
+    counts.hooks["stripe", "unusable"] += 2
+    assert 'outcry_hooks_total{outcome="unusable",provider="stripe"} 2.0' in _page(counts)

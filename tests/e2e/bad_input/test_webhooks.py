@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from engine.kernel.actor import SYSTEM, Actor
-from gateway.hooks import SIGNATURE_HEADER, sign
+from gateway.hooks.sandbox import SIGNATURE_HEADER
+from gateway.hooks.signatures import sign_timed
 from gateway.limits import HOOK_TOLERANCE_MS, MESSAGE_BYTES_MAX
 from testkit.client import Heard
 from tests.e2e.bad_input.siege import Siege
@@ -31,7 +32,7 @@ def secret_of(siege: Siege) -> bytes:
 
 def signature(siege: Siege, body: bytes, age_s: int = 0) -> str:
     """What the provider says of this body, so many seconds ago."""
-    return sign(body, secret_of(siege), int(time.time()) - age_s)
+    return sign_timed(body, secret_of(siege), int(time.time()) - age_s)
 
 
 async def post(siege: Siege, body: bytes, signed: str) -> Answer:
@@ -60,8 +61,8 @@ async def test_a_bad_signature_is_refused(siege: Siege) -> None:
         f"t=²,v1={digest}",
         f"{at},v1={'é' * 64}",
         good.replace(digest, "0" * 64),
-        sign(body, b"another secret", int(time.time())),
-        sign(body, b"", int(time.time())),
+        sign_timed(body, b"another secret", int(time.time())),
+        sign_timed(body, b"", int(time.time())),
         signature(siege, body + b" "),
         signature(siege, b""),
     ]

@@ -1,0 +1,81 @@
+"""Razorpay: https://razorpay.com/docs/webhooks/validate-test
+
+`X-Razorpay-Signature`: hex HMAC-SHA256 of the body with the webhook's secret. There is no time in
+it, so an old delivery is as good as a new one, and only the payment's id stops it.
+
+What dedupes is the payment, `pay_…`. `x-razorpay-event-id` tells one event from another, but the
+same capture may be told by two events, so it is not asked. A payment that has failed may still be
+captured: Razorpay asks the bank for days ("late authorisation"), and keeps the id. So its failure
+counts under an id of its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from engine.kernel.outcome import Rejected
+from engine.kernel.time import Millis
+from gateway.decoding import clip
+from gateway.hooks.reading import Heard, Ignored, Payment, event_of, failed_id
+from gateway.hooks.signatures import Secrets, plain_fault
+from gateway.http_replies import read_as
+
+NAME = "razorpay"
+SIGNATURE_HEADER = "X-Razorpay-Signature"
+CAPTURED = "payment.captured"
+FAILED = "payment.failed"
+
+
+class _Head(Struct):
+    event: str
+
+
+class _Payment(Struct):
+    id: str
+    amount: int
+    currency: str
+    notes: Any = None
+    """An empty list if there are none."""
+
+
+class _Entity(Struct):
+    entity: _Payment
+
+
+class _Payload(Struct):
+    payment: _Entity
+
+
+class _Event(Struct):
+    event: str
+    payload: _Payload
+
+
+def fault(headers: Mapping[str, str], body: bytes, secrets: Secrets, _: Millis) -> str:
+    """What is wrong with the signature, or ""."""
+    return plain_fault(SIGNATURE_HEADER, headers.get(SIGNATURE_HEADER, ""), body, secrets)
+
+
+def read(body: bytes) -> Heard:
+    """A payment that was captured or failed; amounts are minor units (paise)."""
+    head = read_as(_Head, body)
+    if isinstance(head, Rejected):
+        return head
+    if head.event not in (CAPTURED, FAILED):
+        return Ignored(clip(head.event))
+    event = read_as(_Event, body)
+    if isinstance(event, Rejected):
+        return event
+    payment, is_captured = event.payload.payment.entity, event.event == CAPTURED
+    return event_of(
+        Payment(
+            provider=NAME,
+            id=payment.id if is_captured else failed_id(payment.id),
+            event=event.event,
+            is_captured=is_captured,
+            amount=payment.amount,
+            currency=payment.currency,
+            metadata=payment.notes,
+        )
+    )

@@ -1,0 +1,59 @@
+"""The sandbox: a provider for development, whose part `outcry sandbox-pay` plays.
+
+What dedupes is the event's own id, `payment`, which the sender chooses. Whoever plays a payment
+that fails and is captured later gives the failure an id of its own (`failed_id`).
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from engine.kernel.ids import Id
+from engine.kernel.money import Amount, Currency
+from engine.kernel.outcome import Rejected
+from engine.kernel.time import Millis
+from engine.ledger.commands import WALLET, ProviderEvent, Purpose
+from gateway.hooks.reading import Heard, Ignored
+from gateway.hooks.signatures import Secrets, timed_fault
+from gateway.http_replies import read_as
+
+NAME = "sandbox"
+SIGNATURE_HEADER = "Outcry-Signature"
+
+
+class SandboxPayment(Struct, frozen=True):
+    """What the sandbox provider sends. Further fields are its own affair."""
+
+    payment: Id
+    """The provider's id of this event."""
+    kind: Literal["captured", "failed", "created"]
+    """`created` moves nothing: the payer has not paid yet."""
+    user: Id
+    amount: Amount
+    currency: Currency
+    purpose: Purpose = WALLET
+
+
+def fault(headers: Mapping[str, str], body: bytes, secrets: Secrets, now: Millis) -> str:
+    """`Outcry-Signature: t=…,v1=…`, as Stripe does it."""
+    return timed_fault(SIGNATURE_HEADER, headers.get(SIGNATURE_HEADER, ""), body, secrets, now)
+
+
+def read(body: bytes) -> Heard:
+    """A payment, checked as strictly as a command: its sender is a developer."""
+    payment = read_as(SandboxPayment, body)
+    if isinstance(payment, Rejected):
+        return payment
+    if payment.kind == "created":
+        return Ignored(payment.kind)
+    return ProviderEvent(
+        id=payment.payment,
+        provider=NAME,
+        payment=payment.payment,
+        kind=payment.kind,
+        user=payment.user,
+        amount=payment.amount,
+        currency=payment.currency,
+        purpose=payment.purpose,
+    )

@@ -1,0 +1,1 @@
+"""Payment webhooks, provider by provider."""
