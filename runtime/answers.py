@@ -46,6 +46,18 @@ async def stored_in_log(recall: Recall, log: EventLog) -> Answer:
     return stored(recall, record)
 
 
+def feed_in_memory(core: Core, sight: Sight, after: int | None) -> Subscribed | None:
+    """The answer to a subscriber who knows everything up to `after`, or wants a snapshot; None
+    if memory has not all that they missed."""
+    if after is None:
+        return Subscribed(sight.room, sight.audience, sight.seq, False, [], sight.state)
+    missed = look.tail_after(core, sight.room, after)
+    if missed is None:
+        return None
+    frames = look.frames(core, missed, sight.audience)
+    return Subscribed(sight.room, sight.audience, sight.seq, True, frames, b"")
+
+
 async def missed_in_log(
     sight: Sight, after: int, core: Core, log: EventLog
 ) -> Subscribed | Refused:

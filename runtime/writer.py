@@ -39,6 +39,7 @@ from engine.sequencer import (
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime.alarm import Alarm
 from runtime.answers import (
+    feed_in_memory,
     history,
     missed_in_log,
     revealing,
@@ -47,6 +48,7 @@ from runtime.answers import (
     unavailable,
 )
 from runtime.clock import Clock
+from runtime.intake import Asked, Intake
 from runtime.lease import Lease
 from runtime.recovery import Recovered, catch_up, recover
 from runtime.snapshots import Snapshots
@@ -92,6 +94,7 @@ class Writer:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._alarm = Alarm(clock, self._tick)
+        self._intake = Intake(self._decide)
         self._lost: Exception | None = None
         self._lease = Lease(clock)
         self._renewing: asyncio.Task[None] | None = None
@@ -122,7 +125,7 @@ class Writer:
         everything in flight has been answered, and the process must end."""
         assert self._renewing is not None, "start comes first"
         try:
-            while not self._stopping or self._busy:
+            while not self._stopping or self.backlog:
                 await self._work.wait()
                 self._work.clear()
                 if self._lost:
@@ -165,17 +168,14 @@ class Writer:
         return self.clock.now()
 
     def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
-        if (sequencer := self._open) is None:
-            to(unavailable(command.id))
-            return
         if type(command) in self._registry.reveals:
             to = revealing(command, actor, to, self._registry, self._vault)
-        if type(command) in self._registry.prepared:
+        if type(command) in self._registry.prepared and (sequencer := self._now_open()):
             ask = sequencer.core.ask(command, actor)
             if ask:
                 self._spawn(self._submit_prepared(ask, command, actor, to))
                 return
-        self._submit(sequencer, command, actor, to, None)
+        self._intake.add((command, actor, to, None))
 
     async def _submit_prepared(
         self, ask: Ask, command: Command, actor: Actor, to: AnswerTo
@@ -183,21 +183,29 @@ class Writer:
         proof = await self._world.answer(ask)
         if isinstance(proof, Rejected):
             to(Refused(to, command.id, proof))
-        elif (sequencer := self._open) is None:
-            to(unavailable(command.id))
         else:
-            self._submit(sequencer, command, actor, to, proof)
+            self._intake.add((command, actor, to, proof))
 
-    def _submit(
-        self, sequencer: Sequencer, command: Command, actor: Actor, to: AnswerTo, proof: Any
-    ) -> None:
-        try:
-            sequencer.submit(command, actor, to, self.clock.now(), proof)
-        except Exception as bug:
-            self._die_of(bug)
-            to(unavailable(command.id))
-        else:
+    def _decide(self, asked: list[Asked]) -> None:
+        sequencer, now = self._open, self.clock.now()
+        for command, actor, to, proof in asked:
+            if sequencer is None:
+                to(unavailable(command.id))
+                continue
+            try:
+                sequencer.submit(command, actor, to, now, proof)
+            except Exception as bug:
+                self._die_of(bug)
+                to(unavailable(command.id))
+                sequencer = None
+            else:
+                self._regroup(sequencer)
+        if sequencer:
             self._after_step(sequencer)
+
+    def _regroup(self, sequencer: Sequencer) -> None:
+        for room, user in sequencer.take_regrouped():
+            self._fan_out.regroup(room, user)
 
     def subscribe(
         self,
@@ -207,7 +215,7 @@ class Writer:
         log_id: str | None,
         to: Callable[[Subscribed | Refused], None],
     ) -> tuple[str, int] | None:
-        if (sequencer := self._open) is None:
+        if (sequencer := self._now_open()) is None:
             to(unavailable(""))
             return None
         sight = look.see(sequencer.core, room, viewer)
@@ -216,31 +224,24 @@ class Writer:
             return None
         if log_id not in (None, self._log_id) or not look.can_resume(sight, after):
             after = None
-        missed = [] if after is None else look.tail_after(sequencer.core, room, after)
-        if missed is None:
+        if found := feed_in_memory(sequencer.core, sight, after):
+            self._hand(sequencer, to, found)
+        else:
             assert after is not None, "only a resumed subscription misses something"
             self._when_durable(sequencer, partial(self._backfill, sight, after, to), to)
-        else:
-            frames = look.frames(sequencer.core, missed, sight.audience)
-            state = b"" if after is not None else sight.state
-            self._hand(
-                sequencer,
-                to,
-                Subscribed(room, sight.audience, sight.seq, after is not None, frames, state),
-            )
         return sight.audience, sight.seq
 
     def audience(self, room: str, viewer: Actor) -> str:
         return look.audience_of(self._sequencer.core, room, viewer) if self._sequencer else ""
 
     def gate(self, to: Callable[[Any], None], value: Any) -> None:
-        if (sequencer := self._open) is None:
+        if (sequencer := self._now_open()) is None:
             to(unavailable(""))
         else:
             self._hand(sequencer, to, value)
 
     def see(self, room: str, viewer: Actor, to: Callable[[Sight | Refused], None]) -> None:
-        if (sequencer := self._open) is None:
+        if (sequencer := self._now_open()) is None:
             to(unavailable(""))
             return
         sight = look.see(sequencer.core, room, viewer)
@@ -249,7 +250,7 @@ class Writer:
     async def history(
         self, room: str, viewer: Actor, after: int, limit: int
     ) -> Sequence[bytes] | Rejected:
-        if (sequencer := self._open) is None:
+        if (sequencer := self._now_open()) is None:
             return unavailable("").rejected
         return await history(sequencer.core, self._log, room, viewer, after, limit)
 
@@ -258,7 +259,7 @@ class Writer:
 
     def presence(self, user: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(user)
-        if sequencer := self._open:
+        if sequencer := self._now_open():
             self._step(sequencer, partial(sequencer.presence, user, online))
 
     # Beside the port
@@ -277,7 +278,7 @@ class Writer:
         """For the test clock: move time ahead, firing each timer at its own moment. Returns
         the new time when everything that came of it is durable."""
         target = self.clock.now() + ms
-        while (sequencer := self._open) and (due := sequencer.next_due) and due <= target:
+        while (sequencer := self._now_open()) and (due := sequencer.next_due) and due <= target:
             self.clock.not_before(due)
             self._tick()
             await self._settled()
@@ -299,9 +300,10 @@ class Writer:
             return None
         return self._sequencer
 
-    @property
-    def _busy(self) -> bool:
-        return self._sequencer is not None and self._sequencer.backlog > 0
+    def _now_open(self) -> Sequencer | None:
+        """The sequencer, when all that has been asked until now is decided."""
+        self._intake.flush()
+        return self._open
 
     async def _acquire(self) -> Acquired:
         asked_ns = self.clock.steady_ns()
@@ -313,6 +315,7 @@ class Writer:
 
     def _serve(self, recovered: Recovered) -> None:
         core = recovered.core
+        self._world.recovered(core)
         self._snapshots.position = recovered.snapshot_position
         self.clock.not_before(core.now)
         sequencer = Sequencer(
@@ -352,7 +355,7 @@ class Writer:
         self._hand(sequencer, begin, None)
 
     def _tick(self) -> None:
-        if sequencer := self._open:
+        if sequencer := self._now_open():
             self._step(sequencer, sequencer.tick)
 
     def _step(self, sequencer: Sequencer, decide: Callable[[Millis], object]) -> None:
@@ -364,8 +367,7 @@ class Writer:
             self._after_step(sequencer)
 
     def _after_step(self, sequencer: Sequencer) -> None:
-        for room, user in sequencer.take_regrouped():
-            self._fan_out.regroup(room, user)
+        self._regroup(sequencer)
         self._release(sequencer.take_outputs())
         if sequencer.backlog:
             self._work.set()

@@ -88,13 +88,20 @@ class Auditor:
             expect(not answer.duplicate, f"ENG-2: {answer} repeats what is not in the log")
             return
         expect(command == self._sent[key], f"ENG-2: {command} is answered as {self._sent[key]}")
-        found = (answer.room, answer.seq, answer.at, answer.result)
+        found = (answer.room, answer.seq, answer.at, self._without_secrets(command, answer, record))
         stored = (record.room, record.seq, record.at, record.result)
         expect(found == stored, f"ENG-2: {answer} is not the first answer {stored}")
         expect(f'"receipt":"{record.hash}"'.encode() in answer.result, "auction X8: no receipt")
         if not answer.duplicate:
             expect(key not in self._acknowledged, f"ENG-2: {answer} was decided twice")
             self._acknowledged.add(key)
+
+    def _without_secrets(self, command: Command, answer: Accepted, record: Record) -> bytes:
+        """The result as it is stored: what was revealed beside it is in no log."""
+        if type(command) not in self._registry.reveals:
+            return answer.result
+        said, stored = msgspec.json.decode(answer.result), msgspec.json.decode(record.result)
+        return msgspec.json.encode({name: said.get(name) for name in stored})
 
     def _refused_copy(self, key: Key, command: Command, answer: Refused) -> None:
         if answer.rejected.code == CMD_ID_REUSED:

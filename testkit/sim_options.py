@@ -25,6 +25,8 @@ class Options(Struct, frozen=True, kw_only=True):
     staff: int = 2
     hosts: int = 1
     """Machines that compete for the lease."""
+    kinds: int = 0
+    """Of how many kinds of room, besides the ledger's; 0: of auctions alone."""
     things: int = 6
     """How many there are of each kind, in all."""
     things_at_once: int = 3
@@ -104,6 +106,7 @@ def swarm(dice: Random) -> Options:
         sellers=dice.randint(1, 3),
         drivers=dice.randint(1, 4),
         hosts=dice.choice((1, 2)),
+        kinds=dice.choice((0, 0, 1, 2, 4)),
         things=dice.choice((3, 8, 20)),
         things_at_once=dice.choice((1, 2, 4)),
         span_ms=max(5 * SECOND, gap_ms * dice.choice((20, 60, 150))),
