@@ -191,13 +191,15 @@ class Core:
             return decided
         applied: list[Applied] = []
         result = self._apply(room, decided, actor, applied, command, command_hash)
+        # A reaction may come back to this room; the answer is about the command's own events.
+        seq = room.seq
         reactions = 0
         while self._pending:
             reactions += 1
             assert reactions <= REACTIONS_MAX, f"{room_name} caused too many reactions"
             self._deliver(*self._pending.popleft(), applied)
         aside, self._aside = self._aside, []
-        return Outcome(room.name, room.seq, applied, result, aside)
+        return Outcome(room.name, seq, applied, result, aside)
 
     def context(self, room: str, actor: Actor) -> StepContext:
         """The context of a rule that is to be called now. The next call makes it stale."""

@@ -16,6 +16,7 @@ from engine.house import HOUSE
 from engine.kernel.actor import GUEST, Actor
 from engine.kernel.ids import split_room
 from engine.kernel.outcome import FORBIDDEN, GENERAL_CODES, UNAUTHENTICATED, Code, Rejected
+from engine.ledger.escrow.domain import ESCROW
 from engine.ledger.journal import JOURNAL
 from engine.ledger.user import USER
 
@@ -61,7 +62,7 @@ def union_of(types: Iterable[type[Struct]]) -> Any:
 
 def find_domains() -> list[Domain]:
     """The built-in rooms, and the `DOMAINS` of every folder in `engine/domains/`, by name."""
-    found = [JOURNAL, USER, HOUSE]
+    found = [JOURNAL, USER, ESCROW, HOUSE]
     for module in pkgutil.iter_modules(engine.domains.__path__):
         found += import_module(f"engine.domains.{module.name}").DOMAINS
     return sorted(found, key=lambda domain: domain.name)

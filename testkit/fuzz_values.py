@@ -15,6 +15,7 @@ from engine.contract import Dice, tag_of
 
 WORDS = (
     *("a0", "a1", "a2", "v0", "v1", "g1", "ann", "bob", "dora", "meg", "w1", "w2", "j1", "p1"),
+    *("order.e0", "gig.e1", "service.e2", "i1"),
     *("USD", "NGN", "EUR", "wallet"),
     *("auction:a0", "auction:a1", "auction_group:g1", "user:ann", "user:bob", "ledger:USD"),
     *("house:dead_letters", "club:c1", "auction:nowhere"),
@@ -71,8 +72,16 @@ def value(dice: Dice, info: inspect.Type) -> Any:
             return bool(dice.randrange(0, 2))
         case inspect.NoneType():
             return None
+    return _values(dice, info)
+
+
+def _values(dice: Dice, info: inspect.Type) -> Any:
+    """Several things in one."""
+    match info:
         case inspect.TupleType():
             return [value(dice, item) for item in info.item_types]
+        case inspect.StructType():
+            return {field.name: value(dice, field.type) for field in info.fields}
         case inspect.VarTupleType() | inspect.ListType():
             return [value(dice, info.item_type) for _ in range(dice.randrange(1, 4))]
     raise AssertionError(f"say here how to make a {type(info).__name__}")

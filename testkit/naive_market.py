@@ -1,4 +1,4 @@
-"""All auctions of a run and the money in them, told from the log: what concerns more than one.
+"""All auctions and escrows of a run and their money, told from the log: what concerns several.
 
 Timers fire in the order of their moments, and before any command of that moment or later.
 """
@@ -9,10 +9,12 @@ from typing import Any
 from engine.contract import Command
 from engine.kernel.record import Record
 from testkit.naive_auction import NaiveAuction
+from testkit.naive_escrow import NaiveEscrow
 from testkit.naive_ledger import NaiveLedger
 from testkit.violation import expect
 
 AUCTION = "auction:"
+ESCROW = "escrow:"
 HOUSE = "house"
 CLOCKS_MS = 2_000
 """So much may the clocks of the world and of a machine differ, with room to spare."""
@@ -29,6 +31,7 @@ class NaiveMarket:
     def __init__(self) -> None:
         self.ledger = NaiveLedger()
         self.auctions: dict[str, NaiveAuction] = {}
+        self.escrows: dict[str, NaiveEscrow] = {}
         self._up_at = 0
         """When somebody was last seen to serve, ms of the world's clock."""
         self._outages: list[tuple[int, int]] = []
@@ -45,6 +48,8 @@ class NaiveMarket:
         """The next record; `command` is what somebody sent, if it came of that."""
         self._timers_came_first(record, event, command)
         self.ledger.take(event)
+        if record.room.startswith(ESCROW):
+            self._escrow(record.room).take(record.at, event)
         if not record.room.startswith(AUCTION):
             return
         auction = self.auctions.get(record.room)
@@ -57,6 +62,11 @@ class NaiveMarket:
             self._vehicle_is_free(auction)
         if event["event"] == "auction.extended" and event["cause"] == "BID":
             self._extend_group(auction)
+
+    def _escrow(self, room: str) -> NaiveEscrow:
+        if room not in self.escrows:
+            self.escrows[room] = NaiveEscrow(room, self.ledger)
+        return self.escrows[room]
 
     def finish(self) -> None:
         """A batch is complete, so every step in it is."""
@@ -74,6 +84,7 @@ class NaiveMarket:
             late = [a.room for a in self.auctions.values() if a.due and a.due <= record.at]
             # A step may close an auction by hand, and has then not yet come to its end.
             late = [room for room in late if room != record.room]
+            late += [e.room for e in self.escrows.values() if e.due and e.due <= record.at]
             expect(not late, f"{record.room} at {record.at} comes before the timers of {late}")
             return
         if record.actor != HOUSE or event["event"] not in FIRED:

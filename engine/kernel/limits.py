@@ -25,9 +25,19 @@ snapshot: sooner there, and no larger than what a slow reader may owe."""
 STATEMENT_ENTRIES = 50
 """Latest wallet and hold entries kept for each user and currency. Older ones are in the log."""
 
+ESCROW_SHARES_MAX = 50
+"""Shares of one escrow: each is named in its events."""
+
+PAYOUT_BATCH_MAX = 1_000
+"""Payouts that one command may ask for; the next one takes the rest."""
+
+PAYABLE_ARRIVALS = 100
+"""Arrivals kept for each payable, by which a cut-off is reckoned. Beyond, the oldest are merged."""
+
 SNAPSHOT_EVERY = 200_000
 """Records after which a new snapshot is taken."""
 
+assert PAYOUT_BATCH_MAX <= BATCH_RECORDS_MAX
 assert BATCH_RECORDS_MAX <= BACKLOG_RECORDS_MAX
 assert TAIL_RECORDS <= RESUME_EVENTS_MAX
 assert RESUME_EVENTS_MAX <= HISTORY_PAGE_MAX

@@ -53,6 +53,14 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Delivery to an address after a sale, billed as its own line (auction 4)."""
     adjustment_alone_max: Amount = 1_000_000_00
     """The greatest manual adjustment that needs no second person (accounts 4)."""
+    funding_window_ms: Duration = 30 * MINUTE
+    """For the payer of an escrow, where its opener does not say (accounts 7)."""
+    goods_fee_bps: Bps = 1_000
+    """The platform's fee on a seller's share of an order (accounts rule 6)."""
+    service_fee_bps: Bps = 1_500
+    """Its commission on a service partner's share (accounts rule 8)."""
+    auction_fee_bps: Bps = 0
+    """Its fee on the seller's share of an auction (accounts 12.5)."""
     staff_may_bid: bool = False
     """Whether managers and admins, who see reserves, may bid (auction 12.9)."""
 

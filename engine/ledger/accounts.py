@@ -1,6 +1,11 @@
 """Names of accounts, which may go below zero, and who sees them (accounts 1, 2 and 11)."""
 
+from typing import Literal, get_args
+
 from engine.kernel.actor import ADMIN, SYSTEM
+
+PayableKind = Literal["seller", "carrier", "partner"]
+PAYABLE_KINDS: tuple[PayableKind, ...] = get_args(PayableKind)
 
 PLATFORM_REVENUE = "PLATFORM_REVENUE"
 PROVIDER_FEES = "PROVIDER_FEES"
@@ -47,6 +52,17 @@ def is_deposit(account: str) -> bool:
 def escrow(kind: str, id_: str) -> str:
     """Money of a deal, held until its release."""
     return f"ESCROW:{kind}:{id_}"
+
+
+def payable(kind: PayableKind, payee: str) -> str:
+    """What the house owes a seller, a carrier or a service partner."""
+    return f"{kind.upper()}_PAYABLE:{payee}"
+
+
+def payee_of_payable(account: str) -> str | None:
+    """To whom it is owed, if the account is a payable."""
+    kind, _, payee = account.partition(":")
+    return payee if kind.endswith("_PAYABLE") else None
 
 
 def payout_pending(payee: str) -> str:

@@ -9,11 +9,21 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from engine.contract import Entry, Wallet
+from engine.contract import Entry, Payable, Wallet
 from engine.kernel.limits import STATEMENT_ENTRIES
 from engine.kernel.posting import Hold, Posting, Release, Transfer
 from engine.kernel.time import Millis
-from engine.ledger.accounts import is_deposit, may_be_negative, user_of_wallet, wallet
+from engine.ledger import arrivals
+from engine.ledger.accounts import (
+    PAYABLE_KINDS,
+    is_deposit,
+    may_be_negative,
+    payable,
+    payee_of_payable,
+    user_of_wallet,
+    wallet,
+)
+from engine.ledger.arrivals import Arrival
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 HOLD_KIND = "bid_deposit_hold"
@@ -34,6 +44,8 @@ class CurrencyBook(Struct):
     """User -> latest entries, oldest first, at most STATEMENT_ENTRIES."""
     depositors: dict[str, str] = {}
     """Deposit account that holds money -> the user whose money it was."""
+    arrivals: dict[str, list[Arrival]] = {}
+    """Payable -> what of it came when. One that holds nothing is not in it."""
 
 
 class Book(Struct):
@@ -76,6 +88,19 @@ class Book(Struct):
             if (balance := book.balances.get(account)) is not None
         ]
 
+    def payables(self, user: str) -> list[Payable]:
+        return [
+            Payable(code, kind, amount)
+            for code, book in sorted(self.currencies.items())
+            for kind in PAYABLE_KINDS
+            if (amount := book.balances.get(payable(kind, user), 0))
+        ]
+
+    def payable_by(self, account: str, currency: str, cut_off: Millis) -> int:
+        """What of a payable came up to this moment and is still there, minor units."""
+        book = self.currencies.get(currency)
+        return arrivals.come_by(book.arrivals.get(account, []), cut_off) if book else 0
+
     def statement(self, user: str, currency: str) -> Sequence[Entry]:
         """The user's latest entries, oldest first."""
         book = self.currencies.get(currency)
@@ -99,7 +124,7 @@ class Book(Struct):
                 _transfer(book, posting, at)
 
     def check(self) -> None:
-        """Assert accounts INV-2 to INV-5 over the whole book."""
+        """Assert accounts INV-2 to INV-5, and INV-9, over the whole book."""
         for currency, book in self.currencies.items():
             assert sum(book.balances.values()) == 0, f"accounts INV-2: {currency} is unbalanced"
             for account, balance in book.balances.items():
@@ -110,6 +135,12 @@ class Book(Struct):
                 assert min(holds.values()) > 0, f"accounts INV-5: {user}"
                 assert held == sum(holds.values()), f"accounts INV-4: {user}"
                 assert held <= book.balances.get(wallet(user), 0), f"accounts INV-4: {user}"
+            for user, entries in book.statements.items():
+                balance = book.balances.get(wallet(user), 0)
+                assert entries[-1].balance_after == balance, f"accounts INV-9: {user}"
+            for account, came in book.arrivals.items():
+                total = sum(arrival.amount for arrival in came)
+                assert total == book.balances[account], f"accounts INV-9: {account}"
 
 
 def _hold(book: CurrencyBook, posting: Hold, at: Millis) -> None:
@@ -160,6 +191,19 @@ def _move(book: CurrencyBook, account: str, amount: int, posting: Transfer, at: 
     book.balances[account] = balance
     if user:
         _note(book, user, Entry(at, posting.kind, amount, balance, held, posting.reference))
+    elif payee_of_payable(account):
+        _reckon(book, account, amount, at)
+
+
+def _reckon(book: CurrencyBook, account: str, amount: int, at: Millis) -> None:
+    """Keep the arrivals of a payable in step with its balance."""
+    came = book.arrivals.setdefault(account, [])
+    if amount > 0:
+        arrivals.come(came, amount, at)
+    else:
+        arrivals.go(came, -amount)
+    if not came:
+        del book.arrivals[account]
 
 
 def _note(book: CurrencyBook, user: str, entry: Entry) -> None:

@@ -7,7 +7,10 @@ from msgspec import Meta
 from engine.contract import Command, Reason
 from engine.kernel.actor import ADMIN, MANAGER, SIGNED_IN, SYSTEM, Actor
 from engine.kernel.ids import END, ROOM_LETTERS, Id, room_name
+from engine.kernel.limits import PAYOUT_BATCH_MAX
 from engine.kernel.money import Amount, Currency, SignedAmount
+from engine.kernel.time import Moment
+from engine.ledger.accounts import PayableKind
 
 WALLET = "wallet"
 
@@ -75,10 +78,40 @@ class CompleteWithdrawal(LedgerCommand, frozen=True, tag="ledger.complete_withdr
 
 
 class FailWithdrawal(LedgerCommand, frozen=True, tag="ledger.fail_withdrawal"):
-    """Say that the provider could not pay; the money goes back."""
+    """Say that the provider could not pay. The money goes back to where it came from; a payout
+    of a payable is tried again before that, up to three times."""
 
     ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
     withdrawal: Id
+    reason: Reason = ""
+    final: bool = False
+    """There is no use in trying again: an account that is closed, say."""
+
+
+class RequestPayout(LedgerCommand, frozen=True, tag="ledger.request_payout"):
+    """Ask for what the house owes one as a seller, carrier or service partner (P10)."""
+
+    ROLES: ClassVar = SIGNED_IN
+    kind: PayableKind
+    amount: Amount | None = None
+    """Without it, all of it."""
+    bank_reference: Annotated[str, Meta(max_length=128)] = ""
+
+
+class PayoutBatch(LedgerCommand, frozen=True, tag="ledger.payout_batch"):
+    """Have what came up to a moment paid out, to some payees or to all (accounts 4)."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN, SYSTEM})
+    cut_off: Moment
+    payees: Annotated[tuple[Id, ...], Meta(max_length=PAYOUT_BATCH_MAX)] = ()
+    """Without any, all."""
+
+
+class SettleIncident(LedgerCommand, frozen=True, tag="ledger.settle_incident"):
+    """Send a payment back that did not fit, and close its incident."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    incident: Id
     reason: Reason = ""
 
 

@@ -1,16 +1,23 @@
-"""Money goes out: requested -> processing -> paid, or failed and back (accounts 3, P10)."""
+"""Money goes out: requested -> processing -> paid, or failed and back (accounts 3, P10).
+
+A payout is a withdrawal whose money comes from a payable: `decide_payout` asks for it, and from
+then on it goes its way here.
+"""
 
 from engine.contract import Context, Decision
 from engine.kernel.outcome import INVALID_TRANSITION, KYC_REQUIRED, Rejected
 from engine.kernel.posting import Transfer
+from engine.kernel.time import MINUTE
 from engine.ledger import commands as c
 from engine.ledger import events as e
 from engine.ledger.accounts import MANUAL, clearing, external, payout_pending, wallet
 from engine.ledger.codes import WITHDRAWAL_BLOCKED, WITHDRAWAL_NOT_FOUND
 from engine.ledger.refusals import insufficient, reason_required
-from engine.ledger.state import Journal
+from engine.ledger.state import Journal, Withdrawal
 
 KIND = "withdrawal"
+RETRY_AFTER_MS = (MINUTE, 5 * MINUTE, 30 * MINUTE)
+"""After each failure of a payout (accounts 7)."""
 
 
 def withdraw(state: Journal, command: c.Withdraw, ctx: Context) -> Decision:
@@ -61,20 +68,41 @@ def complete_withdrawal(state: Journal, command: c.CompleteWithdrawal, _: Contex
         Transfer(pending, transit, open_.amount, currency, KIND, id_),
         Transfer(transit, external(MANUAL), open_.amount, currency, KIND, id_),
     )
-    return [e.WithdrawalPaid(withdrawal=id_, postings=out)]
+    payout = payout_of(open_, currency)
+    return [e.WithdrawalPaid(withdrawal=id_, payout=payout, postings=out)]
 
 
-def fail_withdrawal(state: Journal, command: c.FailWithdrawal, _: Context) -> Decision:
-    """Processing -> failed: the money goes back to where it came from."""
+def fail_withdrawal(state: Journal, command: c.FailWithdrawal, ctx: Context) -> Decision:
+    """Processing -> failed: the money goes back to where it came from. A payout is tried again
+    after 1, 5 and 30 minutes before it fails (accounts 7)."""
     id_ = command.withdrawal
     if refusal := _not_in(state, id_, processing=True, act="fail"):
         return refusal
     if not command.reason:
         return reason_required()
-    open_ = state.withdrawals[id_]
-    pending, home = payout_pending(open_.user), wallet(open_.user)
+    open_, reason = state.withdrawals[id_], command.reason
+    payout = payout_of(open_, command.currency)
+    if payout and not command.final and open_.attempt <= len(RETRY_AFTER_MS):
+        retry_at = ctx.now + RETRY_AFTER_MS[open_.attempt - 1]
+        return [
+            e.PayoutPostponed(
+                withdrawal=id_,
+                reason=reason,
+                payout=payout,
+                attempt=open_.attempt,
+                retry_at=retry_at,
+            )
+        ]
+    pending, home = payout_pending(open_.user), open_.source or wallet(open_.user)
     back = Transfer(pending, home, open_.amount, command.currency, KIND, id_)
-    return [e.WithdrawalFailed(withdrawal=id_, reason=command.reason, postings=(back,))]
+    return [e.WithdrawalFailed(withdrawal=id_, reason=reason, payout=payout, postings=(back,))]
+
+
+def payout_of(open_: Withdrawal, currency: str) -> e.Payout | None:
+    """What its payee is told, if it is no withdrawal from a wallet."""
+    if not open_.source:
+        return None
+    return e.Payout(open_.user, open_.source, open_.amount, currency)
 
 
 def _not_in(state: Journal, id_: str, *, processing: bool, act: str) -> Rejected | None:

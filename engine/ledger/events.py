@@ -1,7 +1,13 @@
 """Facts of the ledger's rooms: a storage format."""
 
+from typing import Literal
+
+from msgspec import Struct
+
 from engine.contract import Event
 from engine.kernel.time import Millis
+
+PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
 
 
 class Deposited(Event, frozen=True, tag="ledger.deposited"):
@@ -47,6 +53,15 @@ class PaymentFailed(Event, frozen=True, tag="ledger.payment_failed"):
     purpose: str
 
 
+class Payout(Struct, frozen=True):
+    """Of a withdrawal that does not come from a wallet: whose it is, and where from."""
+
+    payee: str
+    source: str
+    amount: int
+    currency: str
+
+
 class WithdrawalRequested(Event, frozen=True, tag="ledger.withdrawal_requested"):
     """A user asked for money; it left the wallet and waits (accounts P10)."""
 
@@ -55,6 +70,8 @@ class WithdrawalRequested(Event, frozen=True, tag="ledger.withdrawal_requested")
     amount: int
     currency: str
     bank_reference: str = ""
+    source: str = ""
+    """The payable that it came from; empty: the wallet."""
 
 
 class WithdrawalStarted(Event, frozen=True, tag="ledger.withdrawal_started"):
@@ -67,12 +84,47 @@ class WithdrawalPaid(Event, frozen=True, tag="ledger.withdrawal_paid"):
     """The money left the house (accounts P10)."""
 
     withdrawal: str
+    payout: Payout | None = None
 
 
 class WithdrawalFailed(Event, frozen=True, tag="ledger.withdrawal_failed"):
-    """The provider could not pay; the money is back in the wallet (accounts 3)."""
+    """The provider could not pay; the money is back where it came from (accounts 3)."""
 
     withdrawal: str
+    reason: str
+    payout: Payout | None = None
+
+
+class PayoutPostponed(Event, frozen=True, tag="ledger.payout_postponed"):
+    """The provider could not pay; it is tried again (accounts 7)."""
+
+    withdrawal: str
+    reason: str
+    payout: Payout
+    attempt: int
+    """How often it has been tried."""
+    retry_at: Millis
+
+
+class IncidentOpened(Event, frozen=True, tag="ledger.incident_opened"):
+    """A capture of another amount than was expected: it stays in CLEARING until staff settle it
+    (accounts 8, AMOUNT_MISMATCH)."""
+
+    incident: str
+    room: str
+    """What it was for."""
+    payment: str
+    payer: str
+    amount: int
+    currency: str
+    provider: str
+    expected: int
+
+
+class IncidentSettled(Event, frozen=True, tag="ledger.incident_settled"):
+    """The payment is on its way back."""
+
+    incident: str
     reason: str
 
 
@@ -122,3 +174,15 @@ class EntryPosted(Event, frozen=True, tag="ledger.entry_posted"):
     """The room whose event moved it."""
     source_seq: int
     entry_at: Millis
+
+
+class PayoutChanged(Event, frozen=True, tag="ledger.payout_changed"):
+    """To a payee: how a payout stands."""
+
+    withdrawal: str
+    status: PayoutStatus
+    amount: int
+    currency: str
+    source: str
+    """The payable that it comes from, or is back in."""
+    reason: str = ""

@@ -7,7 +7,7 @@ to; here stands what belongs to no other room.
 from collections.abc import Sequence
 from typing import Any
 
-from engine.contract import Context, Domain, Event, fields_of
+from engine.contract import Context, Domain, Event, Reaction, Wake, fields_of
 from engine.kernel.actor import MANAGER
 from engine.kernel.ids import split_room
 from engine.ledger import commands as c
@@ -15,21 +15,28 @@ from engine.ledger import events as e
 from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
 from engine.ledger.codes import LEDGER_CODES
 from engine.ledger.decide_adjustment import adjust, approve_adjustment, refuse_adjustment
+from engine.ledger.decide_incident import open_incident, settle_incident
 from engine.ledger.decide_money_in import deposit, provider_event, tell_the_room
+from engine.ledger.decide_payout import due, payout_batch, request_payout, tell_the_payee, wake
 from engine.ledger.decide_withdrawal import (
     complete_withdrawal,
     fail_withdrawal,
     start_withdrawal,
     withdraw,
 )
+from engine.ledger.messages import OpenIncident
 from engine.ledger.state import (
     Journal,
+    check,
     on_adjusted,
     on_booked,
     on_closed,
+    on_incident,
+    on_postponed,
     on_proposed,
     on_refused,
     on_requested,
+    on_settled,
     on_started,
 )
 from engine.ledger.workload import workload
@@ -38,6 +45,15 @@ BOOKS = "books"
 """Sees every account."""
 ADJUSTERS = "adjusters"
 """Sees adjustments by hand, but no balance."""
+
+
+_FOR_MANAGERS = (
+    e.AdjustmentProposed,
+    e.Adjusted,
+    e.AdjustmentRefused,
+    e.IncidentOpened,
+    e.IncidentSettled,
+)
 
 
 def statement(_state: Journal, _command: c.Statement, _ctx: Context) -> Sequence[Event]:
@@ -54,6 +70,9 @@ def result(_: Journal, command: Any, events: Sequence[Event], ctx: Context) -> A
             "entries": [x for x in entries if not kind or getattr(x, "kind", None) == kind],
             **_wallet(ctx.actor.user, command.currency, ctx),
         }
+    if isinstance(command, c.PayoutBatch):
+        made = [event for event in events if isinstance(event, e.WithdrawalRequested)]
+        return {"payouts": len(made), "amount": sum(event.amount for event in made)}
     (event,) = events
     if isinstance(event, e.Adjusted) and ctx.actor.role not in SEES_EVERY_WALLET:
         return _without_balances(event)
@@ -80,18 +99,18 @@ def _without_balances(event: Event) -> dict[str, Any]:
 
 
 def audience(_: Journal, ctx: Context) -> str:
-    """The books show everybody's money: admins and the house. Managers see adjustments, for
-    they make and approve them, but no wallet (accounts 11)."""
+    """The books show everybody's money: admins and the house. Managers see adjustments and
+    incidents, for they decide them, but no wallet (accounts 11)."""
     if ctx.actor.role in SEES_EVERY_WALLET:
         return BOOKS
     return ADJUSTERS if ctx.actor.role == MANAGER else ""
 
 
 def show(_: Journal, event: Event, audience: str) -> Any:
-    """All of it, postings too; to managers only what is about an adjustment."""
+    """All of it, postings too; to managers only what is theirs to decide."""
     if audience == BOOKS:
         return {**fields_of(event), "postings": event.postings}
-    if isinstance(event, e.AdjustmentProposed | e.Adjusted | e.AdjustmentRefused):
+    if isinstance(event, _FOR_MANAGERS):
         return _without_balances(event)
     return {}
 
@@ -100,22 +119,29 @@ def view(state: Journal, ctx: Context) -> Any:
     """What waits for staff; every account too, for those who see the books."""
     currency = split_room(ctx.room)[1]
     proposals = {id_: fields_of(proposal) for id_, proposal in state.proposals.items()}
+    incidents = {id_: fields_of(incident) for id_, incident in state.incidents.items()}
+    waiting = {"currency": currency, "proposals": proposals, "incidents": incidents}
     if ctx.actor.role not in SEES_EVERY_WALLET:
-        return {"currency": currency, "proposals": proposals}
+        return waiting
     accounts = ctx.ledger.accounts(currency)
     return {
-        "currency": currency,
+        **waiting,
         "accounts": dict(accounts),
         "sum": sum(accounts.values()),
         "withdrawals": state.withdrawals,
-        "proposals": proposals,
+        "retries": state.retries,
     }
+
+
+def react(state: Journal, event: Event, ctx: Context) -> Sequence[Reaction]:
+    """A payment for a room is told to that room, and a payout to its payee."""
+    return (*tell_the_room(state, event, ctx), *tell_the_payee(event))
 
 
 JOURNAL = Domain(
     name="ledger",
     always=True,
-    summary="Money in and out of one currency's wallets, and adjustments by hand.",
+    summary="Money in and out of one currency's wallets, payouts, and adjustments by hand.",
     initial=Journal,
     decide={
         c.Deposit: deposit,
@@ -128,6 +154,11 @@ JOURNAL = Domain(
         c.ApproveAdjustment: approve_adjustment,
         c.RefuseAdjustment: refuse_adjustment,
         c.Statement: statement,
+        c.RequestPayout: request_payout,
+        c.PayoutBatch: payout_batch,
+        c.SettleIncident: settle_incident,
+        OpenIncident: open_incident,
+        Wake: wake,
     },
     evolve={
         e.Deposited: on_booked,
@@ -141,13 +172,18 @@ JOURNAL = Domain(
         e.AdjustmentProposed: on_proposed,
         e.Adjusted: on_adjusted,
         e.AdjustmentRefused: on_refused,
+        e.PayoutPostponed: on_postponed,
+        e.IncidentOpened: on_incident,
+        e.IncidentSettled: on_settled,
     },
     result=result,
-    react=tell_the_room,
+    react=react,
+    due=due,
+    check=check,
     audience=audience,
     show=show,
     view=view,
-    notices=(e.EntryPosted,),
+    notices=(e.EntryPosted, e.PayoutChanged),
     codes=LEDGER_CODES,
     workload=workload,
 )

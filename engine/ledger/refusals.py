@@ -4,11 +4,11 @@ from engine.kernel.outcome import REASON_REQUIRED, Rejected
 from engine.ledger.codes import INSUFFICIENT_FUNDS
 
 
-def insufficient(required: int, available: int) -> Rejected:
-    """The wallet has less than is asked of it; both figures in minor units."""
+def insufficient(required: int, available: int, source: str = "wallet") -> Rejected:
+    """There is less than is asked for; both figures in minor units."""
     return Rejected(
         INSUFFICIENT_FUNDS,
-        f"amount needs {required} available and the wallet has {available}",
+        f"amount needs {required} available and the {source} has {available}",
         {"required": required, "available": available},
     )
 

@@ -31,7 +31,8 @@ def show(_: Inbox, event: Event, __: str) -> Any:
 
 
 def view(_: Inbox, ctx: Context) -> Any:
-    """Balances by currency; to the owner also the holds by reference, and the latest entries.
+    """Balances, and what the house owes them, by currency; to the owner also the holds by
+    reference, and the latest entries.
 
     A hold is a share of a bidder's maximum, which nobody else may learn, staff included
     (auction X7): an admin is shown sums of holds, and the entries that moved money."""
@@ -42,11 +43,20 @@ def view(_: Inbox, ctx: Context) -> Any:
         for w in wallets
     }
     entries = {w.currency: ctx.ledger.statement(user, w.currency) for w in wallets}
+    payables: dict[str, dict[str, int]] = {}
+    for owed in ctx.ledger.payables(user):
+        payables.setdefault(owed.currency, {})[owed.kind] = owed.amount
     if ctx.actor.user != user:
         moved = {code: [x for x in found if x.kind not in MEMOS] for code, found in entries.items()}
-        return {"user": user, "balances": balances, "entries": moved}
+        return {"user": user, "balances": balances, "payables": payables, "entries": moved}
     holds = {w.currency: dict(ctx.ledger.holds_of(user, w.currency)) for w in wallets}
-    return {"user": user, "balances": balances, "holds": holds, "entries": entries}
+    return {
+        "user": user,
+        "balances": balances,
+        "payables": payables,
+        "holds": holds,
+        "entries": entries,
+    }
 
 
 USER = Domain(

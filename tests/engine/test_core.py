@@ -146,10 +146,10 @@ def test_a_room_of_no_domain_is_not_found() -> None:
 
 
 def test_a_room_refuses_what_its_domain_does_not_know() -> None:
-    """A wake for the ledger, a toy's command for the ledger."""
+    """A wake for a person's room, a toy's command for the ledger."""
     core = toy_core()
-    for message in (Wake(), Play(id="1")):
-        refusal = core.step(message, "ledger:NGN", THE_HOUSE, START)
+    for room, message in (("user:ada", Wake()), ("ledger:NGN", Play(id="1"))):
+        refusal = core.step(message, room, THE_HOUSE, START)
         assert isinstance(refusal, Rejected)
         assert refusal.code.name == "UNKNOWN_COMMAND"
 

@@ -29,6 +29,9 @@ MATRIX = {
     c.ApproveAdjustment: {MANAGER, ADMIN},
     c.RefuseAdjustment: {MANAGER, ADMIN},
     c.Statement: EVERYONE - {GUEST, SYSTEM},
+    c.RequestPayout: EVERYONE - {GUEST, SYSTEM},
+    c.PayoutBatch: {MANAGER, ADMIN, SYSTEM},
+    c.SettleIncident: {MANAGER, ADMIN},
 }
 
 

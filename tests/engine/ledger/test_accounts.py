@@ -4,6 +4,7 @@ import pytest
 
 from engine.ledger.accounts import (
     ADJUSTMENTS,
+    PAYABLE_KINDS,
     PLATFORM_REVENUE,
     PROVIDER_FEES,
     clearing,
@@ -12,6 +13,8 @@ from engine.ledger.accounts import (
     external,
     is_deposit,
     may_be_negative,
+    payable,
+    payee_of_payable,
     payout_pending,
     user_of_wallet,
     wallet,
@@ -47,3 +50,14 @@ def test_an_account_tells_what_it_is() -> None:
     assert user_of_wallet(payout_pending("ada")) is None
     assert is_deposit(deposit("a1"))
     assert not is_deposit(escrow("auction", "a1"))
+
+
+def test_a_payable_has_an_owner_and_is_never_below_zero() -> None:
+    """Accounts 2: SELLER_PAYABLE, CARRIER_PAYABLE, PARTNER_PAYABLE; no other account is one."""
+    for kind in PAYABLE_KINDS:
+        account = payable(kind, "ada")
+        assert account == f"{kind.upper()}_PAYABLE:ada"
+        assert payee_of_payable(account) == "ada"
+        assert not may_be_negative(account)
+    for other in (wallet("ada"), payout_pending("ada"), "PLATFORM_REVENUE"):
+        assert payee_of_payable(other) is None

@@ -6,9 +6,18 @@ import msgspec
 import pytest
 
 from engine import look
+from engine.core import Outcome
 from engine.kernel.actor import Actor
 from engine.kernel.market import BUILT_IN
-from engine.ledger.accounts import ADJUSTMENTS, external, payout_pending, wallet
+from engine.kernel.posting import Transfer
+from engine.ledger.accounts import (
+    ADJUSTMENTS,
+    clearing,
+    external,
+    payable,
+    payout_pending,
+    wallet,
+)
 from engine.ledger.commands import (
     Adjust,
     ApproveAdjustment,
@@ -17,11 +26,14 @@ from engine.ledger.commands import (
     FailWithdrawal,
     ProviderEvent,
     RefuseAdjustment,
+    RequestPayout,
+    SettleIncident,
     StartWithdrawal,
     Statement,
     Withdraw,
 )
 from engine.ledger.journal import JOURNAL
+from engine.ledger.messages import OpenIncident
 from tests.engine.ledger.desk import (
     ADA,
     ADMINA,
@@ -60,7 +72,23 @@ def desk() -> Desk:
         desk.done(MARA, Adjust, user="ada", amount=amount, reason="why")
     desk.done(MIRO, ApproveAdjustment, adjustment="j5")
     desk.done(MIRO, RefuseAdjustment, adjustment="j6", reason="why")
+    _payouts_and_incidents(desk)
     return desk
+
+
+def _payouts_and_incidents(desk: Desk) -> None:
+    """A payout that fails once, and two payments that did not fit, of which one is settled."""
+    desk.play(Transfer(external("p"), payable("seller", "bob"), 9, NGN, "order_payment", "x"))
+    payout = desk.done(BOB, RequestPayout, kind="seller")["withdrawal"]
+    desk.done(ADMINA, StartWithdrawal, withdrawal=payout)
+    desk.done(ADMINA, FailWithdrawal, withdrawal=payout, reason="the bank is closed")
+    for payment in ("4", "5"):
+        desk.play(Transfer(external("p"), clearing("p"), 3, NGN, "deposit", payment))
+        facts = {"payment": payment, "payer": "bob", "amount": 3, "provider": "p", "expected": 4}
+        told = OpenIncident(room="escrow:order.o1", **facts)
+        assert isinstance(desk.core.step(told, LEDGER, HOUSE, desk.now), Outcome)
+    opened = desk.seen(MARA)["incidents"]
+    desk.done(MARA, SettleIncident, incident=next(iter(opened)), reason="sent back")
 
 
 def _frames(desk: Desk, audience: str) -> list[Any]:
@@ -92,25 +120,31 @@ def test_admins_see_every_account_and_that_they_sum_to_zero(desk: Desk, actor: A
     assert books["currency"] == NGN
     assert books["sum"] == 0
     assert books["accounts"][wallet("ada")] == MARK - 1 + LARGE
-    assert books["accounts"][payout_pending("bob")] == 1
-    assert books["accounts"][external("p")] == -5
+    assert books["accounts"][payout_pending("bob")] == 10
+    assert books["accounts"][clearing("p")] == 3
+    assert books["accounts"][external("p")] == -5 - 9 - 3
     assert books["accounts"][ADJUSTMENTS] == 1 - LARGE
-    assert list(books["withdrawals"]) == ["w3"]
+    assert list(books["withdrawals"]) == ["w3", "w8"]
+    assert list(books["retries"]) == ["w8"]
     assert list(books["proposals"]) == ["j7"]
     assert all(f["data"] for f in _frames(desk, "books"))
     assert _frames(desk, "books")[0]["data"]["postings"][0]["amount"] == MARK
 
 
 def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
-    """Accounts 11: adjustments yes, wallets no. The second person must find what to approve."""
+    """Accounts 11: adjustments yes, wallets no. The second person must find what to approve, and
+    whoever settles an incident what it is about."""
     assert desk.seen(MARA)["proposals"]["j7"]["amount"] == LARGE
-    assert set(desk.seen(MARA)) == {"currency", "proposals"}
+    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents"}
+    assert [i["amount"] for i in desk.seen(MARA)["incidents"].values()] == [3]
     shown = {f["event"]: f["data"] for f in _frames(desk, "adjusters")}
     told = {name for name, data in shown.items() if data}
     assert told == {
         "ledger.adjustment_proposed",
         "ledger.adjusted",
         "ledger.adjustment_refused",
+        "ledger.incident_opened",
+        "ledger.incident_settled",
     }
     adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
     assert set(shown["ledger.adjusted"]) == adjusted

@@ -48,7 +48,7 @@ def test_a_request_takes_the_money_out_of_the_wallet_at_once(desk: Desk) -> None
     assert desk.wallet("ada") == (300, 300)
     assert desk.balance(payout_pending("ada")) == 200
     assert desk.seen(ADMINA)["withdrawals"] == {
-        "w1": {"user": "ada", "amount": 200, "processing": False}
+        "w1": {"user": "ada", "amount": 200, "processing": False, "source": "", "attempt": 0}
     }
 
 

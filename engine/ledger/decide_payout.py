@@ -1,0 +1,116 @@
+"""What the house owes is paid out: asked for by the payee, or in a batch (accounts 4, P10)."""
+
+from collections.abc import Iterable, Sequence
+
+from engine.contract import Context, Decision, Event, Notify, Person, Reaction, Wake
+from engine.kernel.ids import room_name
+from engine.kernel.limits import PAYOUT_BATCH_MAX
+from engine.kernel.outcome import KYC_REQUIRED, Rejected
+from engine.kernel.posting import Transfer
+from engine.kernel.time import Millis
+from engine.ledger import commands as c
+from engine.ledger import events as e
+from engine.ledger.accounts import PAYABLE_KINDS, payable, payee_of_payable, payout_pending
+from engine.ledger.refusals import insufficient
+from engine.ledger.state import Journal
+
+KIND = "payout"
+
+
+def request_payout(state: Journal, command: c.RequestPayout, ctx: Context) -> Decision:
+    """The payee asks for all of it, or for a part."""
+    user, currency = ctx.actor.user, command.currency
+    if not ctx.actor.is_approved:
+        return Rejected(
+            KYC_REQUIRED, "payouts need an approved KYC; have your documents approved first"
+        )
+    source = payable(command.kind, user)
+    owed = ctx.ledger.balance(source, currency)
+    amount = command.amount or owed
+    if not owed or amount > owed:
+        return insufficient(max(amount, 1), owed, "payable")
+    bank = command.bank_reference
+    return [_requested(state.made + 1, user, source, amount, currency, bank)]
+
+
+def payout_batch(state: Journal, command: c.PayoutBatch, ctx: Context) -> Decision:
+    """What came up to the cut-off, to some or to all; at most so many payouts at once. Somebody
+    whom the house knows without an approved KYC is left out."""
+    currency = command.currency
+    sources = _of(command.payees) if command.payees else _all(ctx, currency)
+    made: list[Event] = []
+    for source in sources:
+        if len(made) == PAYOUT_BATCH_MAX:
+            break
+        payee = payee_of_payable(source)
+        amount = ctx.ledger.payable_by(source, currency, command.cut_off)
+        if payee and amount and _may_be_paid(payee, ctx):
+            made.append(_requested(state.made + len(made) + 1, payee, source, amount, currency))
+    return made
+
+
+def _of(payees: Iterable[str]) -> list[str]:
+    return [payable(kind, payee) for payee in dict.fromkeys(payees) for kind in PAYABLE_KINDS]
+
+
+def _all(ctx: Context, currency: str) -> list[str]:
+    accounts = ctx.ledger.accounts(currency)
+    return sorted(a for a, balance in accounts.items() if balance and payee_of_payable(a))
+
+
+def _may_be_paid(payee: str, ctx: Context) -> bool:
+    """Of whom the house knows nothing, whoever asks for the batch must know."""
+    card = ctx.card(room_name("identity", payee))
+    return not isinstance(card, Person) or card.kyc == "approved"
+
+
+def _requested(
+    number: int, payee: str, source: str, amount: int, currency: str, bank: str = ""
+) -> e.WithdrawalRequested:
+    id_ = f"w{number}"
+    return e.WithdrawalRequested(
+        withdrawal=id_,
+        user=payee,
+        amount=amount,
+        currency=currency,
+        bank_reference=bank,
+        source=source,
+        postings=(Transfer(source, payout_pending(payee), amount, currency, KIND, id_),),
+    )
+
+
+def due(state: Journal, _: Millis) -> Millis | None:
+    """The next try of a payout that the provider could not pay."""
+    return min(state.retries.values(), default=None)
+
+
+def wake(state: Journal, _: Wake, ctx: Context) -> Decision:
+    """The provider is about to be told again (accounts 7)."""
+    ids = sorted(id_ for id_, retry_at in state.retries.items() if retry_at <= ctx.now)
+    return [e.WithdrawalStarted(withdrawal=id_) for id_ in ids]
+
+
+def tell_the_payee(event: Event) -> Sequence[Reaction]:
+    """A wallet's owner hears of each entry; who is paid from a payable hears of it here."""
+    if isinstance(event, e.WithdrawalRequested) and event.source:
+        payout = e.Payout(event.user, event.source, event.amount, event.currency)
+        return _notice(event.withdrawal, payout, "requested")
+    if isinstance(event, e.PayoutPostponed):
+        return _notice(event.withdrawal, event.payout, "postponed", event.reason)
+    if isinstance(event, e.WithdrawalFailed) and event.payout:
+        return _notice(event.withdrawal, event.payout, "failed", event.reason)
+    if isinstance(event, e.WithdrawalPaid) and event.payout:
+        return _notice(event.withdrawal, event.payout, "paid")
+    return ()
+
+
+def _notice(id_: str, payout: e.Payout, status: e.PayoutStatus, reason: str = "") -> tuple[Notify]:
+    notice = e.PayoutChanged(
+        withdrawal=id_,
+        status=status,
+        amount=payout.amount,
+        currency=payout.currency,
+        source=payout.source,
+        reason=reason,
+    )
+    return (Notify(payout.payee, notice),)

@@ -1,0 +1,1 @@
+"""The rooms `escrow:{kind}.{id}`: money of a deal, held until its release (accounts 3)."""

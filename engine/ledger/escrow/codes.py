@@ -1,0 +1,21 @@
+"""The refusals of escrows (accounts 8)."""
+
+from engine.kernel.outcome import Code
+
+ESCROW_NOT_FOUND = Code("ESCROW_NOT_FOUND", "never", 404)
+ESCROW_NOT_HELD = Code("ESCROW_NOT_HELD", "refresh", 409)
+ESCROW_DISPUTED = Code("ESCROW_DISPUTED", "later", 409)
+DISPUTE_CLOSED = Code("DISPUTE_CLOSED", "never", 409)
+SPLIT_MISMATCH = Code("SPLIT_MISMATCH", "never", 422)
+SHARE_NOT_FOUND = Code("SHARE_NOT_FOUND", "never", 404)
+AMOUNT_MISMATCH = Code("AMOUNT_MISMATCH", "refresh", 409)
+
+ESCROW_CODES = (
+    ESCROW_NOT_FOUND,
+    ESCROW_NOT_HELD,
+    ESCROW_DISPUTED,
+    DISPUTE_CLOSED,
+    SPLIT_MISMATCH,
+    SHARE_NOT_FOUND,
+    AMOUNT_MISMATCH,
+)

@@ -1,0 +1,53 @@
+"""Tests of engine/ledger/decide_incident.py: a payment that did not fit, and what becomes of it."""
+
+import pytest
+
+from engine.core import Outcome
+from engine.kernel.actor import Actor
+from engine.kernel.posting import Transfer
+from engine.ledger.accounts import clearing, external
+from engine.ledger.commands import SettleIncident
+from engine.ledger.events import IncidentOpened, IncidentSettled
+from engine.ledger.messages import OpenIncident
+from tests.engine.ledger.desk import ADMINA, HOUSE, LEDGER, MARA, NGN, USD, Desk
+
+TOLD = OpenIncident(
+    room="escrow:order.o1", payment="p1", payer="ada", amount=70, provider="stripe", expected=80
+)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """70 lie in CLEARING, and 80 were expected."""
+    desk = Desk()
+    desk.play(Transfer(external("stripe"), clearing("stripe"), 70, NGN, "deposit", "p1"))
+    assert isinstance(desk.core.step(TOLD, LEDGER, HOUSE, desk.now), Outcome)
+    return desk
+
+
+def test_an_incident_waits_for_staff(desk: Desk) -> None:
+    """Accounts 8: the money stays in CLEARING; nothing is posted by itself (rule 17)."""
+    event = desk.event(LEDGER, IncidentOpened)
+    assert (event.incident, event.amount, event.expected) == ("i1", 70, 80)
+    assert event.postings == ()
+    assert desk.balance(clearing("stripe")) == 70
+
+
+@pytest.mark.parametrize("actor", [MARA, ADMINA], ids=lambda a: a.role)
+def test_staff_find_it_and_send_the_money_back(desk: Desk, actor: Actor) -> None:
+    """P9: CLEARING -> EXTERNAL, once."""
+    assert desk.seen(actor)["incidents"]["i1"]["payment"] == "p1"
+    desk.done(actor, SettleIncident, incident="i1", reason="the payer erred")
+    assert desk.event(LEDGER, IncidentSettled).reason == "the payer erred"
+    assert desk.balance(clearing("stripe")) == desk.balance(external("stripe")) == 0
+    assert desk.seen(actor)["incidents"] == {}
+    refusal = desk.refused(actor, SettleIncident, incident="i1", reason="again")
+    assert refusal.code.name == "INCIDENT_NOT_FOUND"
+
+
+def test_an_incident_is_settled_with_a_reason(desk: Desk) -> None:
+    """And in its own currency."""
+    refusal = desk.refused(MARA, SettleIncident, incident="i1")
+    assert refusal.code.name == "REASON_REQUIRED"
+    elsewhere = desk.refused(MARA, SettleIncident, incident="i1", reason="x", currency=USD)
+    assert elsewhere.code.name == "INCIDENT_NOT_FOUND"
