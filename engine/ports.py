@@ -1,14 +1,15 @@
 """The top floor: what the house needs of the world outside. The engine never calls these itself."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from engine.contract import Command
+from engine.core import Core
 from engine.kernel.actor import Actor
 from engine.kernel.outcome import Rejected
-from engine.kernel.outside import Ask
+from engine.kernel.outside import Ask, StoredFile
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.look import Sight
@@ -73,6 +74,13 @@ class EventLog(Protocol):
     async def load_snapshot(self) -> Snapshot | None:
         """The latest snapshot, or None."""
 
+    async def save_mark(self, name: str, position: int) -> None:
+        """Keep durably how far something beside the log has come with it. A mark never goes
+        back: a lower position leaves it where it is. Raises LeaseLost."""
+
+    async def load_mark(self, name: str) -> int:
+        """The position of a mark, 0 if it was never set."""
+
     async def close(self) -> None:
         """Let go of files and connections. The lease ends with `release`, not with this."""
 
@@ -119,11 +127,32 @@ class Subscribed(Struct, frozen=True):
 class World(Protocol):
     """What lies outside the house: slow work, notifiers, providers."""
 
+    def recovered(self, core: Core) -> None:
+        """Called when state has been made from the log, before anything new is decided: at the
+        start, and after the log failed. Errands of what the log holds and nobody was sent out
+        for are now to be found. Never blocks; never fails."""
+
     async def answer(self, ask: Ask) -> Any:
         """The answer to a question, or a `Rejected` if nobody can give it now."""
 
     def send_out(self, errands: Errands) -> None:
         """Begin work that a durable event calls for. Never blocks; never fails."""
+
+
+class FileStore(Protocol):
+    """Where uploaded files are kept. A file never changes."""
+
+    async def save(
+        self, owner: str, chunks: AsyncIterable[bytes]
+    ) -> tuple[str, StoredFile] | Rejected:
+        """Keep a file durably: its id, made of owner and content, and what it is. Refused if it
+        is too large, of no kind that is taken, or cannot be written now."""
+
+    async def find(self, id_: str) -> StoredFile | None:
+        """What a file is; None if there is no such file, or its id cannot be one."""
+
+    def read(self, id_: str) -> AsyncIterator[bytes]:
+        """The content of a file that was found."""
 
 
 Answer = Accepted | Refused

@@ -18,7 +18,7 @@ NAME = "the log in memory"
 
 
 class MemoryStore:
-    """What outlives a log: the records, the lease and the snapshot."""
+    """What outlives a log: the records, the lease, the snapshot and the marks."""
 
     def __init__(self, clock: Callable[[], Millis]) -> None:
         self.clock = clock
@@ -28,6 +28,7 @@ class MemoryStore:
         self.records: list[Record] = []
         self.rooms: dict[str, list[Record]] = {}
         self.snapshot: Snapshot | None = None
+        self.marks: dict[str, int] = {}
         self.owner = ""
         self.epoch = 0
         self.lease_until: Millis = 0
@@ -112,6 +113,14 @@ class MemoryLog:
 
     async def load_snapshot(self) -> Snapshot | None:
         return (await self._reach()).snapshot
+
+    async def save_mark(self, name: str, position: int) -> None:
+        marks = (await self._reach_as_owner()).marks
+        assert position <= self._head, "a mark stands at what is durable"
+        marks[name] = max(position, marks.get(name, 0))
+
+    async def load_mark(self, name: str) -> int:
+        return (await self._reach()).marks.get(name, 0)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -76,6 +76,13 @@ DELETE FROM snapshots WHERE shard = $1 AND position NOT IN
 LOAD_SNAPSHOT = """
 SELECT position, data FROM snapshots WHERE shard = $1 ORDER BY position DESC LIMIT 1
 """
+SAVE_MARK = """
+INSERT INTO marks (shard, name, position)
+SELECT shard, $3, $4 FROM shard_lease WHERE shard = $1 AND epoch = $2
+ON CONFLICT (shard, name)
+DO UPDATE SET position = greatest(marks.position, excluded.position), saved_at = now()
+"""
+LOAD_MARK = "SELECT position FROM marks WHERE shard = $1 AND name = $2"
 
 
 class PostgresLog:
@@ -189,6 +196,17 @@ class PostgresLog:
                 LOAD_SNAPSHOT, self._shard, timeout=SNAPSHOT_SECONDS_MAX
             )
         return None if row is None else Snapshot(*row)
+
+    async def save_mark(self, name: str, position: int) -> None:
+        assert position <= self._head, "a mark stands at what is durable"
+        async with self._connections.beside() as connection:
+            done = await connection.execute(SAVE_MARK, self._shard, self._epoch, name, position)
+        if done != "INSERT 0 1":
+            raise LeaseLost(self._name, self._epoch)
+
+    async def load_mark(self, name: str) -> int:
+        async with self._connections.beside() as connection:
+            return await connection.fetchval(LOAD_MARK, self._shard, name) or 0
 
     async def close(self) -> None:
         self._connections.close()

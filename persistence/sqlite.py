@@ -22,7 +22,7 @@ from engine.ports import Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost, LogUnavailable
 from persistence.migrations import load_migrations, pending
 from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
-from persistence.sqlite_thread import SqliteThread
+from persistence.sqlite_thread import SqliteThread, not_allowed
 
 # Text goes in and comes out as bytes: SQLite does the cast, and Python decodes nothing.
 COLUMNS = """position, room, seq, at, actor, CAST(event AS BLOB), hash, command_id, command_hash,
@@ -34,6 +34,9 @@ READ_ROOM = f"SELECT {COLUMNS} FROM events WHERE room = ? AND seq > ? ORDER BY s
 LAST = "SELECT position, at FROM events ORDER BY position DESC LIMIT 1"
 FORGET_SNAPSHOTS = """DELETE FROM snapshots WHERE position NOT IN
                       (SELECT position FROM snapshots ORDER BY position DESC LIMIT 2)"""
+
+SAVE_MARK = """INSERT INTO marks VALUES (?, ?) ON CONFLICT (name)
+               DO UPDATE SET position = max(position, excluded.position)"""
 
 
 def wall_clock_ms() -> Millis:
@@ -129,6 +132,20 @@ class SqliteLog:
         row = await self._reader.run(lambda connection: connection.execute(sql).fetchone())
         return row and Snapshot(*row)
 
+    async def save_mark(self, name: str, position: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            self._begin(connection)
+            assert position <= self._head, "a mark stands at what is durable"
+            connection.execute(SAVE_MARK, (name, position))
+            connection.execute("COMMIT")
+
+        await self._writer.run(work)
+
+    async def load_mark(self, name: str) -> int:
+        sql = "SELECT position FROM marks WHERE name = ?"
+        row = await self._reader.run(lambda connection: connection.execute(sql, (name,)).fetchone())
+        return row[0] if row else 0
+
     async def close(self) -> None:
         """Let go of files and threads, and so of the lock: the next owner need not wait."""
         await self._reader.close()
@@ -163,7 +180,7 @@ class SqliteLog:
         try:
             file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise LogUnavailable(error) from error
+            raise not_allowed(error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

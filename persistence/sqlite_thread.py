@@ -1,6 +1,7 @@
 """One SQLite connection in a thread of its own."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from persistence.errors import CorruptLog, LogError, LogUnavailable
 T = TypeVar("T")
 
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+NOT_ALLOWED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 PRIMARY_CODE = 0xFF  # SQLite adds detail to an error code above its lowest byte
 
 
@@ -61,6 +63,10 @@ class SqliteThread:
 
     def _connect(self) -> sqlite3.Connection:
         """Only a writer may make the file."""
+        if self._writes and self._path.exists() and not os.access(self._path, os.W_OK):
+            # SQLite would find out too, and leave a `-shm` that is as read-only as the file is
+            # now, and in the way when the file is so no more.
+            raise not_allowed("the file is read-only")
         mode = "rwc" if self._writes else "rw"
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={mode}",
@@ -86,6 +92,16 @@ class SqliteThread:
             self._connection = None
 
 
+def not_allowed(error: Exception | str) -> LogUnavailable:
+    """What the system refuses to this process, and who can do something about it."""
+    return LogUnavailable(
+        f"{error}; user {os.geteuid()} must be able to write this file, those beside it "
+        "(-wal, -shm, .lock) and their folder, on a disk that is not mounted read-only"
+    )
+
+
 def _translated(error: sqlite3.Error) -> LogError:
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
+    if code in NOT_ALLOWED:
+        return not_allowed(error)
     return CorruptLog(str(error)) if code in CORRUPT else LogUnavailable(error)

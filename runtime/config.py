@@ -74,6 +74,31 @@ class Config(Struct, frozen=True, kw_only=True):
     paystack_secret_key: Annotated[
         str, Meta(description="secret key of the Paystack account; several: comma-separated")
     ] = ""
+    notifier: Annotated[
+        str,
+        Meta(
+            pattern="^(terminal|file|smtp)$",
+            description="where letters go: terminal, file (letters.jsonl in --data) or smtp",
+        ),
+    ] = "terminal"
+    smtp_url: Annotated[
+        str,
+        Meta(description="mail server: smtp://user:password@host:587, smtps://…, smtp+plain://…"),
+    ] = ""
+    mail_from: Annotated[str, Meta(description="From of the house's mail")] = (
+        "Open Outcry <no-reply@localhost>"
+    )
+    sms_url: Annotated[
+        str, Meta(description="webhook that text messages are posted to, with --notifier smtp")
+    ] = ""
+    sms_secret: Annotated[str, Meta(description="Bearer token of --sms-url")] = ""
+    text_url: Annotated[
+        str, Meta(description="text provider for sentences; default: built-in templates")
+    ] = ""
+    text_secret: Annotated[str, Meta(description="Bearer token of --text-url")] = ""
+    text_model: Annotated[
+        str, Meta(description="model, where --text-url is an OpenAI-compatible chat endpoint")
+    ] = ""
     ping_interval_ms: Annotated[
         int, Meta(ge=100, description="silence after which a websocket is pinged, ms")
     ] = 25_000
@@ -96,6 +121,11 @@ SECRETS = frozenset(
         "jwt_secret",
         "vault_secret",
         "webhook_secret",
+        "smtp_url",
+        "sms_url",
+        "sms_secret",
+        "text_url",
+        "text_secret",
         "stripe_webhook_secret",
         "razorpay_webhook_secret",
         "paystack_secret_key",

@@ -1,10 +1,19 @@
 """What the writer knows of its own lease, and since when nobody may have been served."""
 
+import asyncio
+import logging
+from collections.abc import Callable
+
 from engine.kernel.time import Millis
+from engine.ports import EventLog
 from engine.sequencer import Refused
+from persistence.errors import LogError, LogUnavailable
 from runtime.clock import Clock
 
+logger = logging.getLogger(__name__)
+
 LEASE_MS = 6_000
+RENEW_MS = 2_000
 
 
 class Lease:
@@ -40,3 +49,24 @@ class Lease:
         """The log has taken what was decided, or a renewal."""
         if self.is_serving and self.holds:
             self.alive_at = self._clock.now()
+
+    async def keep(self, log: EventLog, back: Callable[[], object]) -> LogError:
+        """Say that the owner lives, until someone else does: the error then says who. `back` is
+        called when the lease has been renewed after its end: past it nobody was answered and no
+        timer fired."""
+        while True:
+            asked_ns = self._clock.steady_ns()
+            try:
+                await log.renew(self.is_serving)
+            except LogUnavailable as problem:
+                logger.warning("lease not renewed: %s", problem)
+            except LogError as problem:
+                return problem
+            else:
+                was_cut_off = not self.holds
+                self.granted(asked_ns)
+                if was_cut_off:
+                    logger.warning("the lease had ended, and is renewed: nobody was served")
+                    back()
+                self.served()
+            await asyncio.sleep(RENEW_MS / 1_000)

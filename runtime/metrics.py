@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.counts import BOUNDS_MS, Counts
+from runtime.errands import ErrandCounts
 from runtime.writer import Writer
 
 
@@ -87,6 +88,25 @@ class HouseCollector(Collector):
         )
         yield GaugeMetricFamily(
             "outcry_lease_epoch", "Number of this ownership of the shard", counts.lease_epoch
+        )
+
+
+class ErrandCollector(Collector):
+    """What was done outside."""
+
+    def __init__(self, errands: ErrandCounts) -> None:
+        self._errands = errands
+
+    def collect(self) -> Iterator[Metric]:
+        counts = self._errands
+        errands = CounterMetricFamily(
+            "outcry_errands", "Letters and sentences, by what became of them", labels=["outcome"]
+        )
+        for outcome in ("done", "retried", "expired", "failed"):
+            errands.add_metric([outcome], getattr(counts, outcome))
+        yield errands
+        yield GaugeMetricFamily(
+            "outcry_errands_waiting", "Errands begun and not yet done", counts.waiting
         )
 
 

@@ -103,10 +103,11 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     counts = Counts()
     hub = Hub(loop.call_soon, counts)
     log = open_log(config)
-    world = OutsideWorld()
+    world = OutsideWorld(config, log, registry)
     writer = Writer(
         log, registry, read_markets(config.markets), hub, Clock(), vault_of(config), world
     )
+    world.start(writer)
     tokens = tokens_of(config)
     settings = gateway_settings(config)
     gateway = Gateway(
@@ -121,7 +122,9 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     )
     app = build_app(
         gateway,
-        metrics=lambda: metrics.page([metrics.HouseCollector(writer, counts)]),
+        metrics=lambda: metrics.page(
+            [metrics.HouseCollector(writer, counts), metrics.ErrandCollector(world.errand_counts)]
+        ),
         hook_secrets=hook_secrets(config),
         advance=writer.advance if config.test_clock else None,
     )
@@ -135,6 +138,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
             await server.listening.wait()
             yield House(_address(config, listening), writer, gateway, tokens, serving)
         finally:
+            await world.stop()
             await writer.stop()
             server.should_exit = True
             await doors

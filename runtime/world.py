@@ -2,27 +2,61 @@
 
 from typing import Any
 
+from engine.core import Core
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.kernel.outside import Ask, CheckPassword, HashPassword
-from engine.ports import World
+from engine.kernel.time import Millis
+from engine.ports import CommandSink, EventLog, World
+from engine.registry import Registry
 from engine.sequencer import Errands
+from runtime.config import Config
+from runtime.errands import ErrandRunner
+from runtime.http_out import HttpOut
 from runtime.passwords import Passwords
+from runtime.providers import carriers_of
 
 
 class OutsideWorld(World):
-    """Everything that the configuration has provided."""
+    """Everything that the configuration has provided. `start` it with the writer that it is the
+    world of, before that one recovers."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config, log: EventLog, registry: Registry) -> None:
+        """Raises ConfigError."""
+        self._sink: CommandSink | None = None
+        self._http = HttpOut()
         self._passwords = Passwords()
+        carriers = carriers_of(config, self._http, registry.commands, self._writer)
+        self._errands = ErrandRunner(log, registry, carriers, self._now)
+        self.errand_counts = self._errands.counts
+
+    def start(self, sink: CommandSink) -> None:
+        """Begin with errands."""
+        self._sink = sink
+        self._errands.start(sink)
 
     async def answer(self, ask: Ask) -> Any:
         if isinstance(ask, HashPassword | CheckPassword):
             return await self._passwords.answer(ask)
         return Rejected(UNAVAILABLE, f"nobody here answers a {type(ask).__name__}")
 
+    def recovered(self, core: Core) -> None:
+        self._errands.recovered(core)
+
     def send_out(self, errands: Errands) -> None:
-        raise NotImplementedError
+        self._errands.send_out(errands)
+
+    async def stop(self) -> None:
+        """End what is under way. To be called while the writer still has its lease."""
+        await self._errands.stop()
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._passwords.close()
+        self._http.close()
+
+    def _writer(self) -> CommandSink:
+        assert self._sink is not None, "errands begin after `start`"
+        return self._sink
+
+    def _now(self) -> Millis:
+        return self._writer().now()

@@ -57,7 +57,6 @@ from runtime.writer_counts import WriterCounts
 logger = logging.getLogger(__name__)
 
 RETRY_MS = (200, 500, 1_000, 2_000)
-RENEW_MS = 2_000
 
 
 class Writer:
@@ -99,6 +98,8 @@ class Writer:
         self._lease = Lease(clock)
         self._renewing: asyncio.Task[None] | None = None
         self._online: set[str] = set()
+        self._failures = 0
+        """Attempts to write since an append last succeeded."""
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -111,7 +112,7 @@ class Writer:
         self._owner = owner
         self._lease.alive_at = (await self._acquire()).alive_at
         # Reading a long log may outlast the lease, so it is renewed from now on.
-        self._renewing = asyncio.create_task(self._renew())
+        self._renewing = asyncio.create_task(self._keep_lease())
         try:
             recovered = await self._recover(progress)
         except BaseException:
@@ -283,6 +284,8 @@ class Writer:
             self._tick()
             await self._settled()
         self.clock.not_before(target)
+        # What it was set to has come nearer.
+        self._alarm.set(None)
         self._tick()
         await self._settled()
         return self.clock.now()
@@ -420,6 +423,7 @@ class Writer:
                 await self._begin_again(problem)
                 return
             self.counts.batch(len(batch), (self.clock.steady_ns() - started_ns) / 1_000_000_000)
+            self._failures = 0
             self._lease.served()
             sequencer.committed()
             self._after_step(sequencer)
@@ -437,21 +441,23 @@ class Writer:
         logger.error("the log cannot be written: %s", problem)
         self.counts.log_failures += 1
         self._refuse_all()
-        attempt = 0
         while not self._stopping:
+            # A log that opens and cannot be written, such as a full one, fails again and again.
+            if self._failures:
+                delay_ms = RETRY_MS[min(self._failures, len(RETRY_MS)) - 1]
+                logger.warning("next attempt in %d ms: %s", delay_ms, problem)
+                await asyncio.sleep(delay_ms / 1_000)
+            self._failures += 1
             try:
                 # A new epoch, so that an append whose fate is not known cannot land any more.
                 await self._acquire()
                 recovered = await self._recover()
                 await catch_up(self._log, recovered.core, self._fan_out)
             except LogUnavailable as still:
-                delay_ms = RETRY_MS[min(attempt, len(RETRY_MS) - 1)]
-                attempt += 1
-                logger.warning("still no log, next attempt in %d ms: %s", delay_ms, still)
-                await asyncio.sleep(delay_ms / 1_000)
+                problem = still
             else:
                 self._serve(recovered)
-                logger.info("the log can be written again, at position %d", recovered.core.position)
+                logger.info("the log is open again, at position %d", recovered.core.position)
                 return
 
     def _die_of(self, bug: Exception) -> None:
@@ -470,28 +476,14 @@ class Writer:
             for refused in sequencer.abandon():
                 refused.to(refused)
 
-    async def _renew(self) -> None:
-        """Say that the owner lives, until someone else does."""
-        while not self._lost:
-            asked_ns = self.clock.steady_ns()
-            try:
-                await self._log.renew(self._lease.is_serving)
-            except LogUnavailable as problem:
-                logger.warning("lease not renewed: %s", problem)
-            except LogError as problem:
-                self._lost = problem
-                self._work.set()
-            else:
-                self._renewed(asked_ns)
-            await asyncio.sleep(RENEW_MS / 1_000)
+    async def _keep_lease(self) -> None:
+        self._lost = await self._lease.keep(self._log, self._back)
+        self._work.set()
 
-    def _renewed(self, asked_ns: int) -> None:
-        was_cut_off = not self._lease.holds
-        self._lease.granted(asked_ns)
-        # Past the lease nobody was answered and no timer fired: an outage, if not a restart.
-        if was_cut_off and (sequencer := self._open):
+    def _back(self) -> None:
+        # An outage, if not a restart.
+        if sequencer := self._open:
             self._step(sequencer, lambda _: self._resume(sequencer))
-        self._lease.served()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

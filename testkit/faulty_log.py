@@ -136,6 +136,14 @@ class FaultyLog(EventLog):
         return await self._ask("load_snapshot", lambda log: log.load_snapshot())
 
     @override
+    async def save_mark(self, name: str, position: int) -> None:
+        await self._ask("save_mark", lambda log: log.save_mark(name, position))
+
+    @override
+    async def load_mark(self, name: str) -> int:
+        return await self._ask("load_mark", lambda log: log.load_mark(name))
+
+    @override
     async def close(self) -> None:
         await self._inner.close()
 

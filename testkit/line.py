@@ -1,4 +1,4 @@
-"""A TCP line to a Postgres server of one's own, which can be slow, or be cut at the worst moment."""
+"""A TCP line to a Postgres server of one's own: it can be slow, or be cut at the worst moment."""
 
 import asyncio
 import socket
@@ -43,6 +43,7 @@ class Line:
                 if self._cut and COMMIT in message:
                     (lost, then), self._cut = self._cut, None
                     answering.cancel()
+                    await asyncio.wait({answering})
                     if lost == "answer":
                         to_server.write(message)
                         await server.read(CHUNK_BYTES)

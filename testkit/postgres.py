@@ -310,11 +310,12 @@ class PostgresServer:
             subprocess.run(
                 ["prlimit", f"--pid={process.pid}", f"--fsize={soft_limit}:"],
                 check=True,
+                capture_output=True,
                 **self._identity,
             )
         except subprocess.CalledProcessError:
             # A session that has ended meanwhile writes nothing.
-            if process.is_running():
+            if _is_alive(process):
                 raise
 
     def _running_process(self) -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
+from engine.core import Core
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.kernel.outside import (
     Ask,
@@ -51,6 +52,9 @@ class PaperWorld(World):
             case FindFiles():
                 return {name: self.files[name] for name in ask.ids if name in self.files}
         return Rejected(UNAVAILABLE, f"nobody here answers a {type(ask).__name__}")
+
+    def recovered(self, core: Core) -> None:
+        """What was sent out is in memory, and so is gone with it."""
 
     def send_out(self, errands: Errands) -> None:
         self.errands += errands.errands

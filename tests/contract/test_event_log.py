@@ -144,6 +144,29 @@ async def test_a_snapshot_holds_only_what_is_durable(log: EventLog) -> None:
     assert await log.load_snapshot() is None
 
 
+async def test_a_mark_outlives_the_process_and_never_goes_back(
+    log: EventLog, open_log: Open
+) -> None:
+    """A cursor that is saved late, or twice, loses nothing; others are not touched by it."""
+    await log.append(batch(1, 9))
+    assert await log.load_mark("errands") == 0
+    for position in (3, 7, 5):
+        await log.save_mark("errands", position)
+    await log.save_mark("other", 1)
+    await log.release()
+    reopened = open_log()
+    assert await reopened.load_mark("errands") == 7
+    assert await reopened.load_mark("other") == 1
+
+
+async def test_a_mark_stands_at_what_is_durable(log: EventLog) -> None:
+    """A mark ahead of the log would skip what is yet to be written."""
+    await log.append([record(1)])
+    with pytest.raises(AssertionError):
+        await log.save_mark("errands", 2)
+    assert await log.load_mark("errands") == 0
+
+
 async def test_it_works_again_after_an_outage(log: EventLog, place: Place) -> None:
     """The same object says that the log is unavailable, and later goes on, without a restart."""
     await log.append([record(1)])

@@ -121,6 +121,19 @@ class Crowd:
                 for _ in range(UNDER_WAY):
                     group.create_task(self._bid_on(user))
 
+    async def flood(self, bids: int) -> list[Bid]:
+        """Let the last user send so many bids without waiting for any answer; then await them
+        all. Returns these bids."""
+        user = self.users[-1]
+        amounts = range(self._next_amount, self._next_amount + bids)
+        sent = [Bid(user, f"flood-{amount}", amount) for amount in amounts]
+        self.bids += sent
+        pending = [await self._send(bid) for bid in sent]
+        for bid, answer in zip(sent, pending, strict=True):
+            bid.answer = await answer
+        self._next_amount += bids
+        return sent
+
     def rest(self) -> None:
         """No new bids, please."""
         self._resting = True

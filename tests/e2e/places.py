@@ -1,6 +1,6 @@
 """A log for servers of a test: how to serve it, how to read it, and how to outlive its owner."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -31,13 +31,13 @@ class Place(Struct, frozen=True):
         named = dict(zip(self.flags[::2], self.flags[1::2], strict=True))
         return Config(data=str(self.data), postgres=named.get("--postgres", ""))
 
-    def serve(self, *flags: str) -> AbstractAsyncContextManager[Server]:
+    def serve(self, *flags: str, under: Sequence[str] = ()) -> AbstractAsyncContextManager[Server]:
         """A server on this log (testkit.process.serving)."""
-        return serving(self.data, *self.flags[2:], *flags)
+        return serving(self.data, *self.flags[2:], *flags, under=under)
 
-    async def serve_to_the_end(self, *flags: str) -> Finished:
+    async def serve_to_the_end(self, *flags: str, under: Sequence[str] = ()) -> Finished:
         """For a server that should not come to serve: its exit code, and what it said."""
-        return await run("serve", "--port", "0", *self.flags, *flags)
+        return await run("serve", "--port", "0", *self.flags, *flags, under=under)
 
     async def verify(self) -> Finished:
         """`outcry verify` on this log."""

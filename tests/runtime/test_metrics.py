@@ -8,6 +8,7 @@ from gateway.counts import Counts
 from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import metrics
+from runtime.errands import ErrandCounts
 from tests.runtime.writing import new_writer
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 def _page(counts: Counts) -> str:
     store = MemoryStore(lambda: time.time_ns() // 1_000_000)
     writer = new_writer(MemoryLog(store))
-    return metrics.page([metrics.HouseCollector(writer, counts)]).decode()
+    house, errands = metrics.HouseCollector(writer, counts), ErrandCounts()
+    return metrics.page([house, metrics.ErrandCollector(errands)]).decode()
 
 
 def test_the_documented_names_are_those_of_the_page() -> None:

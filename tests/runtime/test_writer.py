@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 import pytest
 
+from engine.domains.auction.commands import ApproveAuction, CreateAuction
 from engine.kernel.limits import RESUME_EVENTS_MAX
 from engine.kernel.record import Record
 from engine.sequencer import Accepted, Refused
@@ -263,3 +264,45 @@ async def test_a_stopped_writer_leaves_a_snapshot_and_no_lease(
     recovered = await successor.start("successor")
     assert recovered.replayed == 0
     assert recovered.core.book.available("u1", "NGN") == 100
+
+
+async def test_after_an_advance_the_alarm_is_set_anew(writer: Writer, listener: Listener) -> None:
+    """What falls due just beyond the new time does not wait for what was left at the old."""
+    room = "auction:a1"
+    now = writer.clock.now()
+    hour = 3_600_000
+    create = CreateAuction(
+        id="c",
+        auction="a1",
+        vehicle="v1",
+        kind="timed",
+        currency="NGN",
+        start_price=100_00,
+        start_at=now + hour + 300,
+        end_at=now + 2 * hour,
+    )
+    for command in (create, ApproveAuction(id="d", auction="a1")):
+        assert isinstance(await ask(writer, command), Accepted)
+    listener.listen(room, "staff")
+    await writer.advance(hour)
+    await until(lambda: any(b"auction.started" in frame for _, frame in listener.heard[room]))
+
+
+async def test_a_log_that_opens_and_cannot_be_written_is_given_time(
+    log: Held, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a full one: the next failure follows a wait, and a success forgets it."""
+    log.refuse = True
+    for number in range(2):
+        refused = await ask(writer, deposit(f"d{number}"))
+        assert isinstance(refused, Refused)
+        await until(lambda: writer.is_ready)
+    waits = [r.args[0] for r in caplog.records if "next attempt" in r.msg and r.args]
+    assert waits == [200]
+    log.refuse = False
+    assert isinstance(await ask(writer, deposit("d3")), Accepted)
+    log.refuse = True
+    caplog.clear()
+    await ask(writer, deposit("d4"))
+    await until(lambda: writer.is_ready)
+    assert not [record for record in caplog.records if "next attempt" in record.msg]

@@ -16,7 +16,7 @@ from engine.registry import build_registry, find_domains
 from engine.sequencer import Accepted
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable
 from persistence.memory import MemoryLog, MemoryStore
-from runtime import writer as writer_module
+from runtime import lease as lease_module
 from runtime.clock import Clock
 from runtime.lease import LEASE_MS
 from runtime.writer import Writer
@@ -61,7 +61,7 @@ async def test_what_fell_due_while_it_slept_past_its_lease_is_fired(
 ) -> None:
     """Past the lease no timer may fire; as soon as the log says that the lease still stands, it
     does, without anybody having to send a command first."""
-    monkeypatch.setattr(writer_module, "RENEW_MS", 200)
+    monkeypatch.setattr(lease_module, "RENEW_MS", 200)
     slept_ns = 0
     clock = Clock(steady_ns=lambda: time.monotonic_ns() + slept_ns)
     writer = Writer(

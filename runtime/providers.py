@@ -1,0 +1,90 @@
+"""Which providers of the world outside the configuration names."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parseaddr
+from pathlib import Path
+
+from engine.contract import Command
+from engine.kernel.outside import Compose
+from engine.ports import CommandSink
+from runtime.breaker import Breaker
+from runtime.carrying import Carrier, Job
+from runtime.config import Config, ConfigError
+from runtime.http_out import HttpOut, is_web_address
+from runtime.notifiers import (
+    LETTERS_FILE,
+    FileNotifier,
+    LetterCarrier,
+    Notifier,
+    SmsNotifier,
+    TerminalNotifier,
+)
+from runtime.smtp import SmtpNotifier, read_server
+from runtime.texts import ChatProvider, PlainProvider, TextCarrier, TextProvider
+
+EMAIL = "email"
+SMS = "sms"
+
+
+class Carriers(Carrier):
+    """Letters to the notifiers, sentences to the text provider."""
+
+    def __init__(self, letters: Carrier, texts: Carrier) -> None:
+        self._letters = letters
+        self._texts = texts
+
+    async def carry(self, job: Job) -> None:
+        carrier = self._texts if isinstance(job.errand, Compose) else self._letters
+        await carrier.carry(job)
+
+
+def carriers_of(
+    config: Config,
+    http: HttpOut,
+    commands: Mapping[str, type[Command]],
+    sink: Callable[[], CommandSink],
+) -> Carriers:
+    """Raises ConfigError."""
+    breaker = Breaker(time.monotonic)
+    texts = TextCarrier(commands, _text_provider(config, http), breaker, sink, asyncio.sleep)
+    return Carriers(LetterCarrier(notifiers_of(config, http)), texts)
+
+
+def notifiers_of(config: Config, http: HttpOut) -> dict[str, Notifier]:
+    """By channel. Raises ConfigError."""
+    if config.notifier == "terminal":
+        return dict.fromkeys((EMAIL, SMS), TerminalNotifier())
+    if config.notifier == "file":
+        return dict.fromkeys((EMAIL, SMS), FileNotifier(Path(config.data) / LETTERS_FILE))
+    found: dict[str, Notifier] = {EMAIL: _mail(config)}
+    if config.sms_url:
+        found[SMS] = SmsNotifier(http, _address("--sms-url", config.sms_url), config.sms_secret)
+    return found
+
+
+def _mail(config: Config) -> SmtpNotifier:
+    if not config.smtp_url:
+        raise ConfigError("--notifier smtp needs --smtp-url")
+    if "@" not in parseaddr(config.mail_from)[1]:
+        raise ConfigError(f"--mail-from {config.mail_from!r} holds no address")
+    try:
+        return SmtpNotifier(read_server(config.smtp_url), config.mail_from)
+    except ValueError as problem:
+        raise ConfigError(f"--smtp-url: {problem}") from None
+
+
+def _text_provider(config: Config, http: HttpOut) -> TextProvider | None:
+    if not config.text_url:
+        return None
+    url = _address("--text-url", config.text_url)
+    if config.text_model:
+        return ChatProvider(http, url, config.text_secret, config.text_model)
+    return PlainProvider(http, url, config.text_secret)
+
+
+def _address(flag: str, url: str) -> str:
+    if not is_web_address(url):
+        raise ConfigError(f"{flag} is no address such as https://host/path")
+    return url
