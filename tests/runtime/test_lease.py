@@ -1,7 +1,11 @@
 """A process answers while its lease holds for sure, and counts outages from when it served."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from persistence.errors import LeaseLost
 from runtime.clock import Clock
 from runtime.lease import LEASE_MS, Lease
 
@@ -74,3 +78,37 @@ def test_past_the_lease_nobody_is_served(lease: Lease, hands: Hands) -> None:
     hands.pass_ms(LEASE_MS + 1)
     lease.served()
     assert lease.alive_at == 7
+
+
+class SlowLog:
+    """A log that takes its time for a renewal, and in the end belongs to somebody else."""
+
+    def __init__(self, hands: Hands, takes_ms: int) -> None:
+        self._hands = hands
+        self._takes_ms = takes_ms
+        self.renewals = 0
+
+    async def renew(self, is_serving: bool = True) -> None:
+        self.renewals += 1
+        if self.renewals > 4:
+            raise LeaseLost("shard 0", 1)
+        self._hands.pass_ms(self._takes_ms)
+
+
+@pytest.mark.parametrize(("takes_ms", "lapses"), [(10, 0), (LEASE_MS // 2 - 100, 0), (LEASE_MS, 3)])
+async def test_slow_renewals_are_no_lapse_as_long_as_each_is_in_time(
+    lease: Lease, hands: Hands, monkeypatch: pytest.MonkeyPatch, takes_ms: int, lapses: int
+) -> None:
+    """Behind a slow append a renewal waits: the next is asked for as if it had not. A lease runs
+    from the request, so two of them must fit into it."""
+
+    async def sleep(seconds: float) -> None:
+        hands.pass_ms(int(seconds * 1_000))
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    lease.granted(hands.ns)
+    came_back: list[None] = []
+    log: Any = SlowLog(hands, takes_ms)
+    lost = await lease.keep(log, lambda: came_back.append(None))
+    assert isinstance(lost, LeaseLost)
+    assert len(came_back) == lapses
