@@ -286,7 +286,15 @@ class Soft(Struct, frozen=True):
     data: Any
 
 
-Decision = Sequence[Event] | Rejected
+class Noted(Struct, frozen=True):
+    """A refusal that is written down: a wrong code that counts, a scan that is audited. Its
+    events are in the log, and the same command gets the same refusal again."""
+
+    rejected: Rejected
+    events: Sequence[Event]
+
+
+Decision = Sequence[Event] | Rejected | Noted
 Reaction = Send | Notify | Dismiss
 
 
@@ -374,7 +382,8 @@ class Domain(Struct, frozen=True, kw_only=True):
     initial: Callable[[], Any]
     """The state of a room nobody has touched: a mutable Struct, without sharing."""
     decide: Mapping[type[Command] | type[Message], Callable[[Any, Any, Context], Decision]]
-    """By command or message: events (perhaps none) or a refusal. Reads only."""
+    """By command or message: events (perhaps none), a refusal, or a refusal that is written
+    down. Reads only."""
     evolve: Mapping[type[Event], Callable[[Any, Any, Millis], None]]
     """By event: apply it to the state, given the time of its record. Cannot fail, and asks
     nobody: what it needs stands in the event."""

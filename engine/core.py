@@ -14,10 +14,12 @@ from msgspec import Struct
 from engine.contract import (
     CLAIM_MARK,
     Command,
+    Decision,
     Dismiss,
     Domain,
     Event,
     Message,
+    Noted,
     Notify,
     Reaction,
     Soft,
@@ -30,7 +32,12 @@ from engine.kernel.actor import THE_HOUSE, Actor
 from engine.kernel.ids import user_room
 from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
 from engine.kernel.market import Market, market_for
-from engine.kernel.outcome import ROOM_NOT_FOUND, UNKNOWN_COMMAND, Rejected
+from engine.kernel.outcome import (
+    ROOM_NOT_FOUND,
+    UNKNOWN_COMMAND,
+    Rejected,
+    refusal_as_result,
+)
 from engine.kernel.outside import Ask
 from engine.kernel.posting import Transfer
 from engine.kernel.record import CHAIN_START, Record, chain_hash
@@ -76,6 +83,8 @@ class Outcome(Struct, frozen=True):
     result: bytes
     aside: Sequence[Soft | Dismiss] = ()
     """What is to be told and is not written."""
+    rejected: Rejected | None = None
+    """Set if all this is the record of a refusal."""
 
 
 class StepContext:
@@ -190,7 +199,8 @@ class Core:
         if isinstance(decided, Rejected):
             return decided
         applied: list[Applied] = []
-        result = self._apply(room, decided, actor, applied, command, command_hash)
+        rejected, events = _told(decided)
+        result = self._apply(room, events, actor, applied, command, command_hash, rejected)
         # A reaction may come back to this room; the answer is about the command's own events.
         seq = room.seq
         reactions = 0
@@ -199,7 +209,7 @@ class Core:
             assert reactions <= REACTIONS_MAX, f"{room_name} caused too many reactions"
             self._deliver(*self._pending.popleft(), applied)
         aside, self._aside = self._aside, []
-        return Outcome(room.name, seq, applied, result, aside)
+        return Outcome(room.name, seq, applied, result, aside, rejected)
 
     def context(self, room: str, actor: Actor) -> StepContext:
         """The context of a rule that is to be called now. The next call makes it stale."""
@@ -248,9 +258,7 @@ class Core:
             return Room(name, domain) if domain else None
         return room
 
-    def _decide(
-        self, room: Room, command: Command | Message, actor: Actor
-    ) -> Sequence[Event] | Rejected:
+    def _decide(self, room: Room, command: Command | Message, actor: Actor) -> Decision:
         decide = room.domain.decide.get(type(command))
         if decide is None:
             return Rejected(UNKNOWN_COMMAND, f"{room.name} does not know this message")
@@ -264,9 +272,10 @@ class Core:
         applied: list[Applied],
         command: Command | Message,
         command_hash: str,
+        rejected: Rejected | None = None,
     ) -> bytes:
         """Apply a decision in its room and queue what it causes elsewhere. Returns the reply's
-        result, which stands on the last record too."""
+        result, or the refusal, which stands on the last record too."""
         seq = room.seq
         for event in events:
             seq += 1
@@ -274,7 +283,10 @@ class Core:
             if event.postings:
                 self._tell_owners(room, seq, event)
         asked = command.id if isinstance(command, Command) else ""
-        answer = self._answer(room, command, events, actor) if asked else b""
+        if rejected:
+            answer = refusal_as_result(rejected)
+        else:
+            answer = self._answer(room, command, events, actor) if asked else b""
         user, react = actor.user, room.domain.react
         for event in events:
             body = encode(event)
@@ -378,9 +390,11 @@ class Core:
                 from_seq=seq,
             )
             self._write(DEAD_LETTERS, letter, applied)
-        elif decided or (room and room.soft is not None):
+            return
+        _, events = _told(decided)
+        if events or (room and room.soft is not None):
             assert room is not None, "only a room decides"
-            self._apply(room, decided, THE_HOUSE, applied, reaction.message, "")
+            self._apply(room, events, THE_HOUSE, applied, reaction.message, "")
 
     def _write(self, room_name: str, event: Event, applied: list[Applied]) -> None:
         """Write an event that nobody has to decide: a notice or a dead letter."""
@@ -401,6 +415,13 @@ class Core:
             check: Callable[[Any], None] = room.domain.check
             check(room.state)
         self.book.check()
+
+
+def _told(decided: Sequence[Event] | Noted) -> tuple[Rejected | None, Sequence[Event]]:
+    if isinstance(decided, Noted):
+        assert decided.events, "a refusal that is written down has an event"
+        return decided.rejected, decided.events
+    return None, decided
 
 
 _NO_COMMAND = ("", "", b"")

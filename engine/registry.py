@@ -40,6 +40,10 @@ class Registry(Struct, frozen=True):
         """The domain whose rules hold in this room, by its name's prefix."""
         return self.domains.get(split_room(room)[0])
 
+    def code(self, name: str) -> Code:
+        """A refusal's code by its name; one that this program no longer has is as good as new."""
+        return next((code for code in self.codes if code.name == name), Code(name, "never", 409))
+
     def refuse(self, command_type: type[Command], actor: Actor) -> Rejected | None:
         """The permission matrix: None if the role may send the command at all."""
         if actor.has(command_type.ROLES):

@@ -50,7 +50,7 @@ class Accepted(Struct, frozen=True, gc=False):
 
 
 class Refused(Struct, frozen=True):
-    """A command was refused, and nothing happened."""
+    """A command was refused, and nothing happened, but perhaps that this was written down."""
 
     to: Any
     id: str
@@ -205,7 +205,10 @@ class Sequencer:
             self._gate(Refused(to, command.id, outcome))
             return
         self._absorb(outcome)
-        self._gate(Accepted(to, command.id, outcome.room, outcome.seq, now, outcome.result))
+        if outcome.rejected:
+            self._gate(Refused(to, command.id, outcome.rejected))
+        else:
+            self._gate(Accepted(to, command.id, outcome.room, outcome.seq, now, outcome.result))
 
     def presence(self, user: str, online: bool, now: Millis) -> None:
         """A user's first session has come or the last has gone (auction X10)."""

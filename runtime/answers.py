@@ -11,7 +11,7 @@ from engine.contract import Command, Vault
 from engine.core import Core
 from engine.kernel.actor import Actor
 from engine.kernel.limits import HISTORY_PAGE_MAX
-from engine.kernel.outcome import UNAVAILABLE, Rejected
+from engine.kernel.outcome import UNAVAILABLE, Rejected, refusal_in
 from engine.kernel.record import Record
 from engine.look import Sight
 from engine.ports import Answer, AnswerTo, EventLog, Subscribed
@@ -29,21 +29,24 @@ def unavailable(id_: str) -> Refused:
     )
 
 
-def stored(recall: Recall, record: Record) -> Accepted:
+def stored(recall: Recall, record: Record, registry: Registry) -> Answer:
     """The first answer to a command that came again, from its record."""
     assert record.command_id == recall.id, f"position {record.position} is another command's"
+    if refused := refusal_in(record.result):
+        code = registry.code(refused.code)
+        return Refused(recall.to, recall.id, Rejected(code, refused.message, refused.details))
     return Accepted(
         recall.to, recall.id, record.room, record.seq, record.at, record.result, duplicate=True
     )
 
 
-async def stored_in_log(recall: Recall, log: EventLog) -> Answer:
+async def stored_in_log(recall: Recall, log: EventLog, registry: Registry) -> Answer:
     """The same, where memory has the record no more."""
     try:
         (record,) = await log.read(recall.position - 1, 1)
     except LogUnavailable:
         return unavailable(recall.id)
-    return stored(recall, record)
+    return stored(recall, record, registry)
 
 
 def feed_in_memory(core: Core, sight: Sight, after: int | None) -> Subscribed | None:

@@ -398,12 +398,12 @@ class Writer:
         room = self._sequencer.core.rooms.get(recall.room) if self._sequencer else None
         for record in reversed(room.tail if room else ()):
             if record.position == recall.position:
-                recall.to(stored(recall, record))
+                recall.to(stored(recall, record, self._registry))
                 return
         self._spawn(self._recall_from_log(recall))
 
     async def _recall_from_log(self, recall: Recall) -> None:
-        recall.to(await stored_in_log(recall, self._log))
+        recall.to(await stored_in_log(recall, self._log, self._registry))
 
     async def _backfill(
         self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]

@@ -171,6 +171,13 @@ class House:
         assert here == list(events), f"expected {events}, came {self._story()}"
         return self
 
+    def then_noted(self, event: type[E], code: str, **details: Any) -> Self:
+        """It was refused with this code, and the refusal was written down as this event."""
+        self.then_rejected(code, **details)
+        kinds = [type(applied.event) for applied in self._latest]
+        assert event in kinds, f"no {event.__name__} in {self._story()}"
+        return self
+
     def then_rejected(self, code: str, **details: Any) -> Self:
         """It was refused with this code, and the details hold at least these."""
         self._open_question = ""
@@ -296,6 +303,7 @@ class House:
             self.world.errands += errands_of(self.core, applied)
         self.log += outcome.applied
         self._result = outcome.result
+        self._refusal = outcome.rejected
         touched = {applied.room.name: applied.room for applied in outcome.applied}
         self.core.check(touched.values())
 

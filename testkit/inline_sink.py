@@ -30,7 +30,7 @@ from engine.sequencer import (
     Remembered,
     Sequencer,
 )
-from runtime.answers import revealing
+from runtime.answers import revealing, stored
 from testkit.house import OPENING
 from testkit.world import PaperWorld, vault
 
@@ -192,15 +192,9 @@ class InlineSink(CommandSink):
             case Done():
                 output.to(output.value)
             case Recall():
-                output.to(_stored(output, self.log[output.position - 1]))
+                output.to(stored(output, self.log[output.position - 1], self.core.registry))
             case Accepted() | Refused():
                 output.to(output)
-
-
-def _stored(recall: Recall, record: Record) -> Accepted:
-    return Accepted(
-        recall.to, recall.id, record.room, record.seq, record.at, record.result, duplicate=True
-    )
 
 
 def _unavailable(id_: str) -> Refused:

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 Retry = Literal["never", "later", "refresh", "same_id"]
@@ -26,6 +27,31 @@ class Rejected(Struct, frozen=True):
     code: Code
     message: str
     details: dict[str, Any] = {}
+
+
+class StoredRefusal(Struct, frozen=True):
+    """A refusal in the log, in the place of a reply's result."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class _Result(Struct, frozen=True):
+    refused: StoredRefusal | None = None
+
+
+def refusal_as_result(rejected: Rejected) -> bytes:
+    """A refusal that is written down, as JSON."""
+    stored = StoredRefusal(rejected.code.name, rejected.message, rejected.details)
+    return msgspec.json.encode(_Result(stored))
+
+
+def refusal_in(result: bytes) -> StoredRefusal | None:
+    """The refusal that was written down in the place of a result, or None."""
+    if not result.startswith(b'{"refused":'):
+        return None
+    return msgspec.json.decode(result, type=_Result).refused
 
 
 UNAUTHENTICATED = Code("UNAUTHENTICATED", "never", 401)

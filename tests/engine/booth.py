@@ -16,6 +16,7 @@ from engine.contract import (
     Domain,
     Event,
     Message,
+    Noted,
     Reaction,
     Soft,
     Vault,
@@ -81,9 +82,14 @@ class Dialled(Event, frozen=True, tag="booth.dialled"):
     """Somebody came through; whoever was in the booth must leave."""
 
 
+class Misdialled(Event, frozen=True, tag="booth.misdialled"):
+    """Somebody tried a wrong code: it counts, also after a restart."""
+
+
 class Booth(Struct):
     number: str = ""
     calls: int = 0
+    tries: int = 0
 
 
 class Wheel(Struct):
@@ -107,7 +113,7 @@ def _dial(state: Booth, command: Dial, ctx: Context) -> Decision:
     if not state.number:
         return Rejected(NOBODY_HOME, "no such number")
     if command.code != code_of(ctx.vault, state.number):
-        return Rejected(SHUT, "not the code")
+        return Noted(Rejected(SHUT, "not the code", {"tries": state.tries + 1}), [Misdialled()])
     return [Dialled()]
 
 
@@ -146,6 +152,10 @@ def _on_dialled(state: Booth, event: Dialled, at: Millis) -> None:
     state.calls += 1
 
 
+def _on_misdialled(state: Booth, event: Misdialled, at: Millis) -> None:
+    state.tries += 1
+
+
 def _vouch(state: Booth, actor: Actor) -> Actor | Rejected:
     if state.calls > 1:
         return Rejected(SHUT, "called too often")
@@ -156,7 +166,7 @@ BOOTH = Domain(
     name="booth",
     initial=Booth,
     decide={Install: _install, Dial: _dial, Twist: _twist, Shake: _shake},
-    evolve={Installed: _on_installed, Dialled: _on_dialled},
+    evolve={Installed: _on_installed, Dialled: _on_dialled, Misdialled: _on_misdialled},
     audience=lambda state, ctx: "all",
     show=lambda state, event, audience: fields_of(event),
     view=lambda state, ctx: {"wheel": ctx.soft_of(ctx.room).turns},

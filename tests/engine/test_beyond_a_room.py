@@ -8,6 +8,7 @@ from engine.kernel.outside import HashPassword, Letter
 from engine.kernel.record import Record
 from engine.sequencer import Accepted, Errands, HeardSoft, Recall, Refused, errands_of
 from engine.snapshot import digest
+from runtime.answers import stored
 from runtime.vault import HouseVault
 from testkit.world import vault
 from tests.engine.booth import Dial, Install, Shake, Twist, booth_core, code_of
@@ -169,3 +170,23 @@ def test_the_hash_of_a_command_does_not_give_its_words_away() -> None:
         shell.sequencer.submit(Install(id="1", number="555", word="w"), ADA, "a", START)
         hashes.append(shell.write_all() and shell.written[0].command_hash)
     assert hashes[0] != hashes[1]
+
+
+def test_a_refusal_can_be_written_down() -> None:
+    """It is refused, it counts, and the same command gets the same refusal again."""
+    core, _ = installed()
+    shell = Shell(core)
+    bob = Actor("bob", USER)
+    wrong = Dial(id="x", number="555", code="no")
+    shell.sequencer.submit(wrong, bob, "first", START)
+    assert shell.take() == []
+    (refused,) = shell.write_all()
+    assert isinstance(refused, Refused)
+    assert refused.rejected.details == {"tries": 1}
+    shell.sequencer.submit(wrong, bob, "again", START)
+    (recall,) = shell.take()
+    assert isinstance(recall, Recall)
+    again = stored(recall, shell.written[-1], core.registry)
+    assert isinstance(again, Refused)
+    assert (again.id, again.rejected) == ("x", refused.rejected)
+    assert core.rooms["booth:ada"].state.tries == 1
