@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from engine.contract import INTERNAL_FIELDS, Command, Event, tag_of
 from engine.kernel.actor import ROLES
+from engine.kernel.files import FILE_CODES
 from engine.kernel.outcome import GENERAL_CODES, Code
 from engine.registry import Registry
 from gateway import replies
@@ -156,7 +157,7 @@ def text_of(type_: type) -> str:
 def codes_of(registry: Registry) -> list[Json]:
     """Every refusal: its name, what a retry can do, its HTTP status, whose it is."""
     own = {code: domain.name for domain in registry.domains.values() for code in domain.codes}
-    general = dict.fromkeys((*GENERAL_CODES, *HTTP_CODES, *HOOK_CODES), "general")
+    general = dict.fromkeys((*GENERAL_CODES, *HTTP_CODES, *HOOK_CODES, *FILE_CODES), "general")
     owners: dict[Code, str] = own | general
     return [
         {"code": code.name, "retry": code.retry, "status": code.status, "of": owner}

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from gateway import pages
 from gateway.asyncapi import asyncapi_document
+from gateway.files import Files
 from gateway.gateway import Gateway
 from gateway.hooks.endpoint import Hooks
 from gateway.hooks.signatures import Secrets
@@ -29,6 +30,7 @@ def build_app(
     metrics: Callable[[], bytes],
     hook_secrets: Mapping[str, Secrets] | None = None,
     advance: AdvanceClock | None = None,
+    files: Files | None = None,
 ) -> Starlette:
     """The application for uvicorn.
 
@@ -49,6 +51,9 @@ def build_app(
     if hook_secrets:
         hooks = Hooks(gateway.desk, hook_secrets)
         routes.append(Route("/v1/hooks/{provider}", hooks.receive, methods=["POST"]))
+    if files:
+        routes.append(Route("/v1/files", files.upload, methods=["POST"]))
+        routes.append(Route("/v1/files/{id}", files.open))
     if advance:
         routes.append(Route("/v1/test/clock", calls.clock, methods=["POST"]))
     app = Starlette(routes=routes, exception_handlers=exception_handlers())

@@ -58,6 +58,12 @@ HOOK_TOLERANCE_MS = 300_000
 """How old or how far ahead a webhook's signature may be. Within it the payment's id is what
 stops a replay: each counts once."""
 
+UPLOADS_PER_USER = 60
+"""Files that a user may upload in a window."""
+
+UPLOAD_MS_MAX = 120_000
+"""How long an upload may take. Each piece of it is waited for as long as for a whole request."""
+
 HISTORY_PAGE = 100
 """Events in a page of history, if the client does not say how many."""
 

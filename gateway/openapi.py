@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.contract import tag_of
+from engine.kernel.files import FILE_BYTES_MAX
 from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.money import AMOUNT_MAX
 from engine.registry import Registry
@@ -20,6 +21,7 @@ from gateway.documents import (
     commands_by_domain,
     text_of,
 )
+from gateway.files import Uploaded
 from gateway.hooks.providers import PROVIDERS
 from gateway.hooks.reading import Ignored
 from gateway.hooks.sandbox import SandboxPayment
@@ -40,7 +42,7 @@ ERRORS = {
 
 def openapi_document(registry: Registry) -> Json:
     """The document, ready to be encoded."""
-    schemas = Schemas(registry, extra=(SandboxPayment, Ignored, Advance, ClockTime))
+    schemas = Schemas(registry, extra=(SandboxPayment, Ignored, Advance, ClockTime, Uploaded))
     document: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -60,6 +62,8 @@ def openapi_document(registry: Registry) -> Json:
             "/v1/rooms/{room}": {"get": _room(schemas)},
             "/v1/rooms/{room}/events": {"get": _events(schemas)},
             "/v1/hooks/{provider}": {"post": _hook(schemas)},
+            "/v1/files": {"post": _upload(schemas)},
+            "/v1/files/{id}": {"get": _open(schemas)},
             "/v1/test/clock": {"post": _clock(schemas)},
             **_plain_pages(),
         },
@@ -156,6 +160,45 @@ def _hook(schemas: Schemas) -> Json:
         "security": [{}],
         "parameters": [provider, *signatures],
         "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": responses,
+    }
+
+
+def _upload(schemas: Schemas) -> Json:
+    types = ("image/jpeg", "image/png", "image/webp", "image/heic", "application/pdf")
+    responses = _responses(schemas, Uploaded, _but("409", "422"))
+    responses["201"] = responses.pop("200")
+    for status, text in (
+        ("413", f"a file has at most {FILE_BYTES_MAX} bytes"),
+        ("415", "it is of no kind that is taken, by its first bytes"),
+    ):
+        responses[status] = {"description": text, "content": _json(schemas, replies.Error)}
+    return {
+        "operationId": "upload",
+        "summary": "Upload a picture or a document, to name it in a command",
+        "security": [{"token": []}],
+        "requestBody": {"required": True, "content": {media: {} for media in types}},
+        "responses": responses,
+    }
+
+
+def _open(schemas: Schemas) -> Json:
+    id_ = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    link = {
+        "name": "link",
+        "in": "query",
+        "description": "a link of the house; without one, only the owner's token opens the file",
+        "schema": {"type": "string"},
+    }
+    responses = _responses(schemas, Uploaded, _but("409", "422"))
+    responses["200"] = {
+        "description": "the file, as it was uploaded",
+        "content": {"application/octet-stream": {}},
+    }
+    return {
+        "operationId": "file",
+        "summary": "A file that was uploaded",
+        "parameters": [id_, link],
         "responses": responses,
     }
 

@@ -13,9 +13,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.connection import Listener
-from gateway.limits import REQUEST_HEAD_BYTES_MAX
+from gateway.limits import REQUEST_HEAD_BYTES_MAX, UPLOAD_MS_MAX
 from gateway.wheel import OFF_WHEEL
 
+UPLOAD_PATH = b"/v1/files"
 HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -25,7 +26,7 @@ TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: cl
 
 class BoundedHttp(HttpToolsProtocol):
     """A request must have arrived as a whole within the listener's `handshake_timeout_ms`,
-    counted from its first byte or from the connection."""
+    counted from its first byte or from the connection. Of an upload, the next piece must."""
 
     wheel_slot = OFF_WHEEL
 
@@ -41,6 +42,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._listener = listener
         self._head_bytes = 0
         self._in_head = True
+        self._is_upload = False
+        self._upload_until_ms = 0
 
     def due(self) -> None:
         """The request has taken too long."""
@@ -63,6 +66,8 @@ class BoundedHttp(HttpToolsProtocol):
             if self._head_bytes > REQUEST_HEAD_BYTES_MAX:
                 self._refuse(HEAD_TOO_LARGE)
                 return
+        elif self._is_upload and self._listener.wheel.now_ms < self._upload_until_ms:
+            self._expect_request()
         super().data_received(data)
 
     @override
@@ -78,13 +83,15 @@ class BoundedHttp(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._is_upload = self.url.partition(b"?")[0] == UPLOAD_PATH
+        self._upload_until_ms = self._listener.wheel.now_ms + UPLOAD_MS_MAX
         super().on_headers_complete()
 
     @override
     def on_message_complete(self) -> None:
         self._listener.wheel.drop(self)
         # What comes next on this connection is another request's head.
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_upload = True, 0, False
         super().on_message_complete()
 
     def _expect_request(self) -> None:

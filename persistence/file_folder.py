@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 
@@ -60,9 +60,10 @@ class FileFolder(FileStore):
         except OSError as problem:
             return _full(problem)
         finally:
-            draft.close()
             with suppress(OSError):
                 os.unlink(draft.name)
+            with suppress(OSError):
+                draft.close()
         return id_, found
 
     async def find(self, id_: str) -> StoredFile | None:
@@ -122,14 +123,16 @@ class FileFolder(FileStore):
         path.parent.mkdir(exist_ok=True)
         _sync(draft)
         os.replace(draft.name, path)
-        with self._begin() as description:
-            try:
-                description.write(msgspec.json.encode(file))
-                _sync(description)
-                os.replace(description.name, path.with_suffix(DESCRIPTION))
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(description.name)
+        description = self._begin()
+        try:
+            description.write(msgspec.json.encode(file))
+            _sync(description)
+            os.replace(description.name, path.with_suffix(DESCRIPTION))
+        finally:
+            with suppress(OSError):
+                os.unlink(description.name)
+            with suppress(OSError):
+                description.close()
         for folder in (path.parent, self._folder):
             _sync_folder(folder)
 

@@ -25,7 +25,7 @@ from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
 from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
 from runtime.tokens import issue_token
-from runtime.verify import VerifyError, verify
+from runtime.verify import VerifyError, verify, verify_room
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add_pay_arguments(pay)
     check = _command(commands, "verify", _verify, "read the log, replay it, check everything")
     add_flags(check, LOG_FLAGS)
+    check.add_argument("--room", help="this room alone, such as shipment:s1")
     commands.add_parser(BENCH, help="measure, with a report")
     return parser
 
@@ -125,11 +126,30 @@ def _token(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(config: Config, _: argparse.Namespace) -> int:
+def _verify(config: Config, arguments: argparse.Namespace) -> int:
     if not config.postgres and not Path(place_of(config)).exists():
         raise VerifyError(f"there is no log at {place_of(config)}; name its folder with --data")
     logs.set_up(config)
+    if arguments.room:
+        return _loop(_verify_room(config, arguments.room))
     return _loop(_verify_log(config))
+
+
+async def _verify_room(config: Config, room: str) -> int:
+    log = open_log(config)
+    try:
+        found = await verify_room(log, build_registry(find_domains()), room)
+    finally:
+        await log.close()
+    print(f"log      {place_of(config)}")
+    print(f"room     {found.room}")
+    print(f"records  {found.records}, every receipt follows from the one before")
+    for event, count in found.events.items():
+        print(f"  {count:>10} {event}")
+    print(f"from     {found.first_at} to {found.last_at}")
+    print(f"receipt  {found.receipt}")
+    print("every invariant of the room holds")
+    return 0
 
 
 async def _verify_log(config: Config) -> int:

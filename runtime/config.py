@@ -99,6 +99,18 @@ class Config(Struct, frozen=True, kw_only=True):
     text_model: Annotated[
         str, Meta(description="model, where --text-url is an OpenAI-compatible chat endpoint")
     ] = ""
+    google_audience: Annotated[
+        str, Meta(description="client ids whose Google ID tokens are taken; comma-separated")
+    ] = ""
+    google_jwks: Annotated[str, Meta(description="Google's keys: URL, or a file instead")] = (
+        "https://www.googleapis.com/oauth2/v3/certs"
+    )
+    apple_audience: Annotated[
+        str, Meta(description="client ids whose Apple ID tokens are taken; comma-separated")
+    ] = ""
+    apple_jwks: Annotated[str, Meta(description="Apple's keys: URL, or a file instead")] = (
+        "https://appleid.apple.com/auth/keys"
+    )
     ping_interval_ms: Annotated[
         int, Meta(ge=100, description="silence after which a websocket is pinged, ms")
     ] = 25_000

@@ -65,7 +65,11 @@ def _demo_config(config: Config) -> Config:
     if port == Config().port and _is_taken(config.host, port):
         port = 0
     quiet = "warning" if config.log_level == "info" else config.log_level
-    return msgspec.structs.replace(config, data=data, port=port, rate_user=0, log_level=quiet)
+    # Letters on the terminal would tear the table.
+    letters = "file" if config.notifier == "terminal" else config.notifier
+    return msgspec.structs.replace(
+        config, data=data, port=port, rate_user=0, log_level=quiet, notifier=letters
+    )
 
 
 def _is_taken(host: str, port: int) -> bool:

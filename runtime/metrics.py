@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from gateway.counts import BOUNDS_MS, Counts
 from runtime.errands import ErrandCounts
+from runtime.texts import TextCounts
 from runtime.writer import Writer
 
 
@@ -94,8 +95,9 @@ class HouseCollector(Collector):
 class ErrandCollector(Collector):
     """What was done outside."""
 
-    def __init__(self, errands: ErrandCounts) -> None:
+    def __init__(self, errands: ErrandCounts, texts: TextCounts) -> None:
         self._errands = errands
+        self._texts = texts
 
     def collect(self) -> Iterator[Metric]:
         counts = self._errands
@@ -108,6 +110,10 @@ class ErrandCollector(Collector):
         yield GaugeMetricFamily(
             "outcry_errands_waiting", "Errands begun and not yet done", counts.waiting
         )
+        texts = CounterMetricFamily("outcry_texts", "Sentences, by who said them", labels=["by"])
+        texts.add_metric(["provider"], self._texts.provided)
+        texts.add_metric(["template"], self._texts.templates)
+        yield texts
 
 
 def histogram(

@@ -84,6 +84,7 @@ class FileNotifier(Notifier):
             raise NotNow(f"the file cannot be written: {type(problem).__name__}") from None
 
     def _append(self, line: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         # Codes stand in it, so it is for the owner's eyes; one write keeps lines whole.
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

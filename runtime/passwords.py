@@ -53,11 +53,12 @@ class Passwords:
         return PasswordChecked(ask.hash, fits, self._hasher.hash(ask.password) if outdated else "")
 
     def _fits(self, password: str, hash_: str) -> bool:
-        if _is_bcrypt(hash_):
-            return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES_MAX], hash_.encode())
         try:
+            if _is_bcrypt(hash_):
+                return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES_MAX], hash_.encode())
             return self._hasher.verify(hash_, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, ValueError):
+            # The last is bcrypt's, for a hash that is none.
             return False
 
 

@@ -31,7 +31,8 @@ SMS = "sms"
 class Carriers(Carrier):
     """Letters to the notifiers, sentences to the text provider."""
 
-    def __init__(self, letters: Carrier, texts: Carrier) -> None:
+    def __init__(self, letters: Carrier, texts: TextCarrier) -> None:
+        self.text_counts = texts.counts
         self._letters = letters
         self._texts = texts
 

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import uvicorn
 from msgspec import Struct
@@ -17,6 +18,7 @@ from engine.registry import build_registry, find_domains
 from gateway.connection import Listener
 from gateway.connection_settings import ConnectionSettings
 from gateway.counts import Counts
+from gateway.files import Files
 from gateway.gateway import Gateway
 from gateway.http import build_app
 from gateway.hub import Hub
@@ -26,6 +28,7 @@ from gateway.settings import SUBPROTOCOL, GatewaySettings
 from gateway.tokens import Tokens
 from gateway.uvicorn_http import uvicorn_http
 from gateway.uvicorn_protocol import uvicorn_protocol
+from persistence.file_folder import FileFolder
 from runtime import garbage, metrics
 from runtime.clock import Clock
 from runtime.config import Config, ConfigError, read_markets
@@ -40,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 BACKLOG_OF_SOCKET = 4_096
 DRAIN_SECONDS = 5
+FILES_FOLDER = "files"
 
 
 class House(Struct, frozen=True):
@@ -103,10 +107,11 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     counts = Counts()
     hub = Hub(loop.call_soon, counts)
     log = open_log(config)
-    world = OutsideWorld(config, log, registry)
-    writer = Writer(
-        log, registry, read_markets(config.markets), hub, Clock(), vault_of(config), world
-    )
+    files = FileFolder(Path(config.data) / FILES_FOLDER)
+    files.clear_drafts()
+    world = OutsideWorld(config, log, registry, files)
+    vault = vault_of(config)
+    writer = Writer(log, registry, read_markets(config.markets), hub, Clock(), vault, world)
     world.start(writer)
     tokens = tokens_of(config)
     settings = gateway_settings(config)
@@ -123,10 +128,14 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     app = build_app(
         gateway,
         metrics=lambda: metrics.page(
-            [metrics.HouseCollector(writer, counts), metrics.ErrandCollector(world.errand_counts)]
+            [
+                metrics.HouseCollector(writer, counts),
+                metrics.ErrandCollector(world.errand_counts, world.text_counts),
+            ]
         ),
         hook_secrets=hook_secrets(config),
         advance=writer.advance if config.test_clock else None,
+        files=Files(gateway.desk, files, vault),
     )
     with closing_socket(config) as listening:
         await _recover(writer, config)

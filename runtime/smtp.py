@@ -6,6 +6,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -52,6 +53,7 @@ class SmtpNotifier(Notifier):
         """`sender`: the From header. `tls`: what to trust; by default the system's authorities."""
         self._server = server
         self._sender = sender
+        self._domain = parseaddr(sender)[1].partition("@")[2] or "localhost"
         self._tls = tls or ssl.create_default_context()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="smtp")
 
@@ -74,7 +76,6 @@ class SmtpNotifier(Notifier):
             raise Undeliverable("the address is not one of mail") from None
 
     def _written(self, message: Message) -> EmailMessage:
-        domain = parseaddr(self._sender)[1].partition("@")[2] or "localhost"
         mail = EmailMessage()
         try:
             mail["From"] = self._sender
@@ -87,7 +88,7 @@ class SmtpNotifier(Notifier):
             raise Undeliverable("the address is not one of mail")
         mail["Date"] = formatdate()
         # Readers show a repeat of a letter once if it has the same id.
-        mail["Message-ID"] = f"<{message.key}@{domain}>"
+        mail["Message-ID"] = f"<{message.key}@{self._domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.text)
         return mail
@@ -103,9 +104,11 @@ class SmtpNotifier(Notifier):
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
+        # Without a name to say, it would ask the name service, which may take long to answer.
+        how: Any = {"local_hostname": self._domain, "timeout": STEP_S_MAX}
         if server.scheme == "smtps":
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=STEP_S_MAX, context=self._tls)
-        return smtplib.SMTP(server.host, server.port, timeout=STEP_S_MAX)
+            return smtplib.SMTP_SSL(server.host, server.port, context=self._tls, **how)
+        return smtplib.SMTP(server.host, server.port, **how)
 
 
 def _not_done(code: int, what: str) -> NotNow | Undeliverable:

@@ -30,10 +30,33 @@ class Template(Struct, frozen=True):
 
 
 LETTERS: Mapping[str, Template] = {
+    "account_suspended": Template(
+        "Your account has been suspended",
+        "Your account has been suspended: {reason}. {appeal}",
+    ),
+    "already_registered": Template(
+        "You have an account already",
+        "Somebody, perhaps you, has tried to register with this address. You have an account "
+        "already: log in, or ask for a code. If it was not you, there is nothing to do.",
+    ),
+    "kyc_approved": Template(
+        "Your documents have been approved",
+        "We have looked at your documents ({kind}), and they are approved.",
+    ),
+    "kyc_rejected": Template(
+        "Your documents have not been approved",
+        "We have looked at your documents ({kind}), and cannot approve them: {reason}. You may "
+        "send others.",
+    ),
+    "new_device": Template(
+        "A new device has logged in",
+        "Somebody has logged in to your account on a new device: {device}. If it was not "
+        "you, change your password, which ends every session.",
+    ),
     "otp": Template(
-        "Your code is {code}",
-        "{code} is your Open Outcry code. It is good for {minutes} minutes. "
-        "Nobody of ours will ever ask you for it.",
+        "{code} is your code",
+        "{code} is your Open Outcry code. It is good for {minutes} minutes. Tell it to nobody: we "
+        "never ask for it.",
     ),
     "shipment-arriving": Template(
         "Your parcel is about to arrive",
@@ -54,9 +77,15 @@ LETTERS: Mapping[str, Template] = {
         "{name} is open",
         "Your shop {name} ({shop}) has been approved. You can sell from now on.",
     ),
+    "welcome": Template(
+        "Welcome",
+        "Your Open Outcry account is open.",
+    ),
 }
 
-SENTENCES: Mapping[str, str] = {}
+SENTENCES: Mapping[str, str] = {
+    "negotiation.answer": "{sentence}",
+}
 
 
 class Missing(Exception):

@@ -171,9 +171,10 @@ def is_sayable(text: str, sentence: str) -> bool:
 
 
 def numbers_of(text: str) -> set[str]:
-    """The numbers of a text, as digits without separators."""
-    found = re.findall(r"\d(?:[\d,.']*\d)?", text)
-    return {"".join(str(int(sign)) for sign in number if sign.isdecimal()) for number in found}
+    """The numbers of a text, in digits of ASCII, with their point and without thousands marks."""
+    digits = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text)
+    plain = re.sub(r"(?<=\d)[,'](?=\d{3}(?!\d))", "", digits)
+    return set(re.findall(r"\d(?:[\d.,']*\d)?", plain))
 
 
 async def _ask(

@@ -1,17 +1,26 @@
 """The world outside, as the writer knows it: who answers which ask, who runs which errand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from engine.core import Core
 from engine.kernel.outcome import UNAVAILABLE, Rejected
-from engine.kernel.outside import Ask, CheckPassword, HashPassword
+from engine.kernel.outside import (
+    Ask,
+    CheckIdToken,
+    CheckPassword,
+    FindFiles,
+    HashPassword,
+    StoredFile,
+)
 from engine.kernel.time import Millis
-from engine.ports import CommandSink, EventLog, World
+from engine.ports import CommandSink, EventLog, FileStore, World
 from engine.registry import Registry
 from engine.sequencer import Errands
 from runtime.config import Config
 from runtime.errands import ErrandRunner
 from runtime.http_out import HttpOut
+from runtime.id_tokens import id_tokens_of
 from runtime.passwords import Passwords
 from runtime.providers import carriers_of
 
@@ -20,14 +29,17 @@ class OutsideWorld(World):
     """Everything that the configuration has provided. `start` it with the writer that it is the
     world of, before that one recovers."""
 
-    def __init__(self, config: Config, log: EventLog, registry: Registry) -> None:
+    def __init__(self, config: Config, log: EventLog, registry: Registry, files: FileStore) -> None:
         """Raises ConfigError."""
         self._sink: CommandSink | None = None
         self._http = HttpOut()
+        self._files = files
+        self._id_tokens = id_tokens_of(config, self._http)
         self._passwords = Passwords()
         carriers = carriers_of(config, self._http, registry.commands, self._writer)
         self._errands = ErrandRunner(log, registry, carriers, self._now)
         self.errand_counts = self._errands.counts
+        self.text_counts = carriers.text_counts
 
     def start(self, sink: CommandSink) -> None:
         """Begin with errands."""
@@ -37,6 +49,10 @@ class OutsideWorld(World):
     async def answer(self, ask: Ask) -> Any:
         if isinstance(ask, HashPassword | CheckPassword):
             return await self._passwords.answer(ask)
+        if isinstance(ask, FindFiles):
+            return await self._find(ask.ids)
+        if isinstance(ask, CheckIdToken):
+            return await self._id_tokens.check(ask)
         return Rejected(UNAVAILABLE, f"nobody here answers a {type(ask).__name__}")
 
     def recovered(self, core: Core) -> None:
@@ -53,6 +69,13 @@ class OutsideWorld(World):
         """Let go of threads and connections."""
         self._passwords.close()
         self._http.close()
+
+    async def _find(self, ids: Sequence[str]) -> dict[str, StoredFile] | Rejected:
+        try:
+            found = {id_: await self._files.find(id_) for id_ in ids}
+        except OSError:
+            return Rejected(UNAVAILABLE, "uploaded files cannot be read now; try again")
+        return {id_: file for id_, file in found.items() if file is not None}
 
     def _writer(self) -> CommandSink:
         assert self._sink is not None, "errands begin after `start`"

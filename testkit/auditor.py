@@ -16,11 +16,13 @@ from engine.domains.auction.codes import BID_TOO_LOW
 from engine.domains.auction.commands import PlaceBid
 from engine.house import DEAD_LETTERS
 from engine.kernel.market import Market
-from engine.kernel.outcome import CMD_ID_REUSED, OVERLOADED, UNAVAILABLE, UNKNOWN
+from engine.kernel.outcome import CMD_ID_REUSED, OVERLOADED, UNAVAILABLE, UNKNOWN, refusal_in
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.ports import Answer, Snapshot
 from engine.registry import Registry
 from engine.sequencer import Accepted, Refused
+from testkit.naive_custody import NaiveCustody
+from testkit.naive_dispatch import NaiveDispatch
 from testkit.naive_market import NaiveMarket
 from testkit.violation import expect
 from testkit.virtual_loop import Life
@@ -40,6 +42,8 @@ class Auditor:
         self.heads: dict[str, Record] = {}
         """Room -> its latest record."""
         self.market = NaiveMarket()
+        self.custody = NaiveCustody()
+        self.dispatch = NaiveDispatch()
         self.twin = Core(registry, markets)
         """What replay makes of the log, record by record."""
         self._registry = registry
@@ -75,7 +79,10 @@ class Auditor:
     def took_no(self, user: str, id_: str) -> None:
         """Somebody was refused and does not ask again: if no copy is under way, that is final."""
         key = (user, id_)
-        expect(key not in self._decided, f"ENG-5: {key} was refused, and is in the log")
+        record = self._decided.get(key)
+        if record and refusal_in(record.result):
+            return
+        expect(record is None, f"ENG-5: {key} was refused, and is in the log")
         if not any(life.is_alive for life in self._under_way[key]):
             self._refused.add(key)
 
@@ -107,6 +114,12 @@ class Auditor:
         if answer.rejected.code == CMD_ID_REUSED:
             expect(command != self._sent[key], f"ENG-2: {command} came again, and is refused")
             return
+        record = self._decided.get(key)
+        if record and (noted := refusal_in(record.result)):
+            said = (answer.rejected.code.name, answer.rejected.message)
+            first = (noted.code, noted.message)
+            expect(said == first, f"ENG-2: {answer} is not the first refusal {noted}")
+            return
         if isinstance(command, PlaceBid) and answer.rejected.code == BID_TOO_LOW:
             minimum = answer.rejected.details["minimum"]
             known = self.market.auctions[f"auction:{command.auction}"].minima
@@ -123,6 +136,8 @@ class Auditor:
             event = msgspec.json.decode(record.event)
             self._is_no_dead_letter(record)
             self.market.take(record, event, command)
+            self.custody.take(record, event)
+            self.dispatch.take(record, event)
             self.twin.replay(record)
             self.records.append(record)
             self.heads[record.room] = record

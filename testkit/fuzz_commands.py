@@ -17,7 +17,17 @@ from websockets.frames import Frame, Opcode
 from engine import look, snapshot
 from engine.contract import Dice, Stage, tag_of
 from engine.core import Core
-from engine.kernel.actor import ADMIN, ANYONE, DEALER, MANAGER, SYSTEM, USER, Actor
+from engine.kernel.actor import (
+    ADMIN,
+    ANYONE,
+    DEALER,
+    DRIVER,
+    MANAGER,
+    SHOPKEEPER,
+    SYSTEM,
+    USER,
+    Actor,
+)
 from engine.kernel.market import BUILT_IN
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import DAY, HOUR, MINUTE, SECOND
@@ -41,6 +51,8 @@ PEOPLE: Mapping[str, Sequence[str]] = {
     USER: ("ann", "bob", "carl", "eve"),
     ADMIN: ("boss", "second"),
     MANAGER: ("meg",),
+    SHOPKEEPER: ("kim", "lee"),
+    DRIVER: ("dee", "don"),
 }
 ROBOT = Actor("robot", SYSTEM)
 ACTORS = (

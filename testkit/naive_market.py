@@ -11,6 +11,7 @@ from engine.kernel.record import Record
 from testkit.naive_auction import NaiveAuction
 from testkit.naive_escrow import NaiveEscrow
 from testkit.naive_ledger import NaiveLedger
+from testkit.naive_negotiation import ROOMS, NaiveHaggling
 from testkit.violation import expect
 
 AUCTION = "auction:"
@@ -32,6 +33,7 @@ class NaiveMarket:
         self.ledger = NaiveLedger()
         self.auctions: dict[str, NaiveAuction] = {}
         self.escrows: dict[str, NaiveEscrow] = {}
+        self.haggling = NaiveHaggling()
         self._up_at = 0
         """When somebody was last seen to serve, ms of the world's clock."""
         self._outages: list[tuple[int, int]] = []
@@ -50,6 +52,8 @@ class NaiveMarket:
         self.ledger.take(event)
         if record.room.startswith(ESCROW):
             self._escrow(record.room).take(record.at, event)
+        if record.room.startswith(ROOMS):
+            self.haggling.take(record.room, record.at, event)
         if not record.room.startswith(AUCTION):
             return
         auction = self.auctions.get(record.room)
@@ -70,6 +74,7 @@ class NaiveMarket:
 
     def finish(self) -> None:
         """A batch is complete, so every step in it is."""
+        self.haggling.finish()
         for auction in self.auctions.values():
             auction.finish()
         for lot, least in self._to_extend:
@@ -85,6 +90,7 @@ class NaiveMarket:
             # A step may close an auction by hand, and has then not yet come to its end.
             late = [room for room in late if room != record.room]
             late += [e.room for e in self.escrows.values() if e.due and e.due <= record.at]
+            late += self.haggling.late(record.at)
             expect(not late, f"{record.room} at {record.at} comes before the timers of {late}")
             return
         if record.actor != HOUSE or event["event"] not in FIRED:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engine import look, snapshot
-from engine.contract import Command, Stage, Workload
+from engine.contract import CLAIM_MARK, Command, Stage, Workload
 from engine.core import Core
 from engine.kernel.actor import (
     ADMIN,
@@ -46,6 +46,8 @@ SETTLE_S = 0.25
 STAFF_ROOMS = ("house:dead_letters",)
 ROOMS_FOLLOWED = 4
 HOOK = "webhook.sandbox"
+NEEDS = {"negotiation": "shop"}
+"""Kinds of room that come to nothing without another kind."""
 
 
 class Run:
@@ -150,6 +152,7 @@ class Run:
         # A run that does a little of everything gets nowhere: most do much of few things.
         names = sorted(workloads)
         chosen = dice.sample(names, min(len(names), options.kinds))
+        chosen += [other for name in chosen if (other := NEEDS.get(name)) and other not in chosen]
         others = [workloads["auction"]] if not chosen else [workloads[name] for name in chosen]
         for number in range(options.commands):
             await asyncio.sleep(dice.expovariate(1_000 / options.gap_ms))
@@ -188,7 +191,8 @@ class Run:
     async def _errand(self, actor: Actor, command: Command) -> None:
         person = self.people[actor.user]
         await person.ask(actor, command)
-        self._glance(person, command.room(actor))
+        room, _, _ = command.room(actor).removeprefix(CLAIM_MARK).partition(" ")
+        self._glance(person, room)
 
     def _glance_around(self, number: int) -> None:
         """Somebody looks at something: what people know is old, but not too old."""

@@ -63,10 +63,24 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Its fee on the seller's share of an auction (accounts 12.5)."""
     staff_may_bid: bool = False
     """Whether managers and admins, who see reserves, may bid (auction 12.9)."""
+    phone_prefix: str = ""
+    """What every phone number of this market begins with, such as +234 (identity I1)."""
+    tells_taken: bool = False
+    """Whether who registers is told that an address has an account; else its owner gets a letter
+    (identity I4)."""
+    access_ms: Duration = DAY
+    """How long an access token is good (identity J1). Where money is at stake, 15 min is better."""
+    refresh_ms: Duration = 7 * DAY
+    """How long a session lasts from its last refresh (identity J1)."""
 
 
 BUILT_IN = {
-    "NGN": Market(currency="NGN", increment_min=NGN_INCREMENT, increments=((0, NGN_INCREMENT),)),
+    "NGN": Market(
+        currency="NGN",
+        increment_min=NGN_INCREMENT,
+        increments=((0, NGN_INCREMENT),),
+        phone_prefix="+234",
+    ),
     "USD": Market(currency="USD", increments=USD_INCREMENTS),
 }
 

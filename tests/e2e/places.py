@@ -39,9 +39,9 @@ class Place(Struct, frozen=True):
         """For a server that should not come to serve: its exit code, and what it said."""
         return await run("serve", "--port", "0", *self.flags, *flags, under=under)
 
-    async def verify(self) -> Finished:
+    async def verify(self, *flags: str) -> Finished:
         """`outcry verify` on this log."""
-        return await run("verify", *self.flags)
+        return await run("verify", *self.flags, *flags)
 
     async def records(self, room: str) -> list[Record]:
         """Every record of a room, read past any server."""

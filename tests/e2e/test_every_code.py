@@ -4,6 +4,10 @@ from typing import Any
 
 from engine.kernel.time import DAY
 from engine.registry import build_registry, find_domains
+from tests.e2e.custody_walk import codes_of_custody
+from tests.e2e.dispatch_walk import codes_of_dispatch
+from tests.e2e.escrow_walk import codes_of_escrows
+from tests.e2e.identity_walk import codes_of_people, open_market
 from tests.e2e.places import Place
 from tests.e2e.walk import BOSS, GUEST, POOR, Walk, usd, walking
 from tests.house_rules import ROOT
@@ -41,13 +45,21 @@ class Refusals:
 async def test_every_code_is_said_over_the_wire(on_sqlite: Place) -> None:
     """All of the general list and of every domain, but those that need a broken log."""
     limits = ("--rate-guest", str(GUEST_CALLS), "--connections-per-user", str(PER_USER))
-    async with on_sqlite.serve("--test-clock", *limits) as server, walking(server) as walk:
+    letters = ("--notifier", "file", *open_market(on_sqlite.data))
+    async with (
+        on_sqlite.serve("--test-clock", *limits, *letters) as server,
+        walking(server) as walk,
+    ):
         refusals = Refusals(walk)
         await general_codes(walk, refusals)
         await codes_of_the_ledger(walk, refusals)
+        await codes_of_escrows(walk, refusals)
+        await codes_of_dispatch(walk, refusals)
         await codes_of_drafts(walk, refusals)
         await codes_of_bids(walk, refusals)
         await codes_of_the_end(walk, refusals)
+        await codes_of_people(walk, on_sqlite.data, refusals)
+        await codes_of_custody(walk, refusals.heard)
         assert refusals.heard == set(refusals.known) - set(ELSEWHERE)
 
 

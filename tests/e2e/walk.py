@@ -11,7 +11,15 @@ from testkit.process import Server
 from tests.e2e.door import Door, door_of
 
 BOSS = "boss"
-ROLES = {BOSS: "admin", "meg": "manager", "dora": "dealer", "robot": "system"}
+ROLES = {
+    BOSS: "admin",
+    "meg": "manager",
+    "dora": "dealer",
+    "kim": "shopkeeper",
+    "robot": "system",
+    "kit": "shopkeeper",
+    **dict.fromkeys(("dan", "deb", "dot", "fay"), "driver"),
+}
 """Everybody else is a user."""
 POOR = "poor"
 """Has not shown any documents."""
@@ -37,6 +45,12 @@ class Walk:
         if user not in self._clients:
             coming = connected(self.server.websocket, self.token(user))
             self._clients[user] = await self._stack.enter_async_context(coming)
+        return self._clients[user]
+
+    async def come_in(self, user: str, token: str) -> Client:
+        """This person's connection, with a token that the house itself has given."""
+        coming = connected(self.server.websocket, token)
+        self._clients[user] = await self._stack.enter_async_context(coming)
         return self._clients[user]
 
     async def leave(self, user: str) -> None:

@@ -73,14 +73,20 @@ def test_a_command_is_called_domain_and_verb() -> None:
     """PROTOCOL: `type` is `domain.verb` in snake_case, for every domain."""
     for domain in find_domains():
         for command in domain.commands():
-            assert re.fullmatch(rf"{domain.name}\.[a-z]+(_[a-z]+)*", tag_of(command))
+            assert _is_named_after(domain.name, command)
 
 
 def test_an_event_is_called_after_its_domain() -> None:
     """What stands in the log says whose it is."""
     for domain in find_domains():
         for event in (*domain.evolve, *domain.notices):
-            assert re.fullmatch(rf"{domain.name}\.[a-z]+(_[a-z]+)*", tag_of(event))
+            assert _is_named_after(domain.name, event)
+
+
+def _is_named_after(room: str, type_: type[msgspec.Struct]) -> bool:
+    """After the domain's rooms, or after its folder: rooms `zone:` are the folder dispatch's."""
+    names = "|".join([room, *type_.__module__.split(".")])
+    return bool(re.fullmatch(rf"({names})\.[a-z]+(_[a-z]+)*", tag_of(type_)))
 
 
 def test_every_command_and_event_can_be_told_apart_by_its_tag(whole: Registry) -> None:

@@ -9,6 +9,7 @@ from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import metrics
 from runtime.errands import ErrandCounts
+from runtime.texts import TextCounts
 from tests.runtime.writing import new_writer
 
 ROOT = Path(__file__).parents[2]
@@ -17,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 def _page(counts: Counts) -> str:
     store = MemoryStore(lambda: time.time_ns() // 1_000_000)
     writer = new_writer(MemoryLog(store))
-    house, errands = metrics.HouseCollector(writer, counts), ErrandCounts()
-    return metrics.page([house, metrics.ErrandCollector(errands)]).decode()
+    house = metrics.HouseCollector(writer, counts)
+    errands = metrics.ErrandCollector(ErrandCounts(), TextCounts())
+    return metrics.page([house, errands]).decode()
 
 
 def test_the_documented_names_are_those_of_the_page() -> None:

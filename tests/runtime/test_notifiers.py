@@ -45,8 +45,9 @@ async def test_a_file_keeps_letters_line_by_line_for_the_owner(tmp_path: Path) -
 
 async def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
     """A full disk gets room."""
+    (tmp_path / "file").touch()
     with pytest.raises(NotNow):
-        await FileNotifier(tmp_path / "none" / "letters.jsonl").send(MESSAGE)
+        await FileNotifier(tmp_path / "file" / "letters.jsonl").send(MESSAGE)
 
 
 async def test_a_text_message_is_posted_with_its_id() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 
 import pytest
 
@@ -17,24 +18,35 @@ FIELDS_AT = {"Letter": (2, "template"), "Compose": (1, "template")}
 
 
 def named_in(module: rules.Module, kind: str) -> Iterator[Named]:
-    """Every template that this module names for a `Letter` or a `Compose`: said where it is made,
-    or handed by literal to the function that makes it."""
-    for function in [n for n in ast.walk(module.tree) if isinstance(n, Function)]:
+    """Every template that this module names for a `Letter` or a `Compose`: where it is made, or
+    handed to the function that makes it."""
+    for function in _functions(module):
         for call in _calls(function, kind):
-            where = f"{module.path}:{call.lineno}"
             template = _argument(call, *FIELDS_AT[kind])
-            given = _keys(function)
-            if isinstance(template, ast.Constant):
-                yield where, str(template.value), given
-                continue
-            assert isinstance(template, ast.Name), f"{where}: say the template as a literal"
             names = [argument.arg for argument in function.args.args]
-            assert template.id in names, f"{where}: say the template as a literal"
-            place = names.index(template.id)
-            for asked in _calls(module.tree, function.name):
-                said = _argument(asked, place, template.id)
-                assert isinstance(said, ast.Constant), f"{module.path}:{asked.lineno}: a literal"
-                yield f"{module.path}:{asked.lineno}", str(said.value), given | _keys(asked)
+            if isinstance(template, ast.Name) and template.id in names:
+                yield from _handed_on(module, function, names.index(template.id), template.id)
+            else:
+                yield f"{module.path}:{call.lineno}", _said(module, call, template), _keys(function)
+
+
+def _handed_on(module: rules.Module, to: Function, place: int, name: str) -> Iterator[Named]:
+    for function in _functions(module):
+        for call in _calls(function, to.name):
+            said = _said(module, call, _argument(call, place, name))
+            yield f"{module.path}:{call.lineno}", said, _keys(to) | _keys(function)
+
+
+def _said(module: rules.Module, call: ast.Call, template: ast.expr | None) -> str:
+    """What stands there, or in the constant of the module that stands there."""
+    if isinstance(template, ast.Name):
+        return str(getattr(import_module(module.dotted), template.id))
+    assert isinstance(template, ast.Constant), f"{module.path}:{call.lineno}: say which template"
+    return str(template.value)
+
+
+def _functions(module: rules.Module) -> list[Function]:
+    return [node for node in ast.walk(module.tree) if isinstance(node, Function)]
 
 
 def _calls(tree: ast.AST, name: str) -> list[ast.Call]:
@@ -100,7 +112,8 @@ def three(to):
 def test_a_template_that_does_not_exist_is_named() -> None:
     """Said where it is made, or handed on."""
     module = rules.parse("engine/a.py", SOURCE % ("x", "y"))
-    said = complaints("Letter", [module], {"x": frozenset({"a", "b"}), "y": frozenset({"a", "b"})})
+    both = frozenset({"a", "b"})
+    said = complaints("Letter", [module], {"x": both, "y": both})
     assert said == "engine/a.py:3: 'x' also wants ['b']"
     said = complaints("Letter", [module], {"x": frozenset()})
     assert said == "engine/a.py:7: write 'y' in runtime/templates.py"

@@ -1,1 +1,1 @@
-"""The shop's rules."""
+"""Tests of the shop domain, over the real core."""

@@ -1,0 +1,45 @@
+"""Every refusal that is custody's own, and what a retry can do about it (custody 7)."""
+
+from engine.kernel.outcome import Code
+from engine.ledger.escrow.codes import ESCROW_NOT_HELD
+
+SHIPMENT_NOT_FOUND = Code("SHIPMENT_NOT_FOUND", "never", 404)
+QR_INVALID = Code("QR_INVALID", "never", 422)
+QR_EXPIRED = Code("QR_EXPIRED", "refresh", 409)
+QR_REVOKED = Code("QR_REVOKED", "refresh", 409)
+QR_ALREADY_USED = Code("QR_ALREADY_USED", "never", 409)
+STEP_OUT_OF_ORDER = Code("STEP_OUT_OF_ORDER", "refresh", 409)
+WRONG_SCANNER = Code("WRONG_SCANNER", "never", 403)
+SELF_HANDOFF = Code("SELF_HANDOFF", "never", 403)
+PHOTO_REQUIRED = Code("PHOTO_REQUIRED", "refresh", 422)
+PHOTO_INVALID = Code("PHOTO_INVALID", "never", 422)
+LOCATION_REQUIRED = Code("LOCATION_REQUIRED", "never", 422)
+SCAN_TOO_OLD = Code("SCAN_TOO_OLD", "never", 409)
+REISSUE_LIMIT = Code("REISSUE_LIMIT", "never", 409)
+DELIVERY_CODE_INVALID = Code("DELIVERY_CODE_INVALID", "never", 422)
+DELIVERY_CODE_LOCKED = Code("DELIVERY_CODE_LOCKED", "later", 409)
+CHAIN_BROKEN = Code("CHAIN_BROKEN", "never", 422)
+CUSTOMS_MISSING = Code("CUSTOMS_MISSING", "later", 409)
+CUSTODY_DISPUTED = Code("CUSTODY_DISPUTED", "later", 409)
+
+CODES = (
+    SHIPMENT_NOT_FOUND,
+    QR_INVALID,
+    QR_EXPIRED,
+    QR_REVOKED,
+    QR_ALREADY_USED,
+    STEP_OUT_OF_ORDER,
+    WRONG_SCANNER,
+    SELF_HANDOFF,
+    PHOTO_REQUIRED,
+    PHOTO_INVALID,
+    LOCATION_REQUIRED,
+    SCAN_TOO_OLD,
+    REISSUE_LIMIT,
+    DELIVERY_CODE_INVALID,
+    DELIVERY_CODE_LOCKED,
+    CHAIN_BROKEN,
+    ESCROW_NOT_HELD,
+    CUSTOMS_MISSING,
+    CUSTODY_DISPUTED,
+)

@@ -1,0 +1,167 @@
+"""What a shipment causes elsewhere: the escrow, scanners' rooms, notices, letters (H4, H6, H7)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from engine.contract import Context, Event, Message, Notify, Reaction, Send
+from engine.domains.custody import events as e
+from engine.domains.custody import notices as n
+from engine.domains.custody.links import link_for
+from engine.domains.custody.messages import ScanReported
+from engine.domains.custody.state import Shipment, name_of, step_of
+from engine.domains.custody.terms import CARRIERS, Device, scanner_room
+from engine.kernel.outside import Errand, Letter
+from engine.kernel.time import Millis
+from engine.ledger.escrow.terms import escrow_room
+from engine.ledger.messages import DisputeEscrow, RefundEscrow, ReleaseEscrow
+
+
+def react(state: Shipment, event: Event, _: Context) -> Iterable[Reaction]:
+    """What this event causes in other rooms."""
+    handler = _REACTIONS.get(type(event))
+    return handler(state, event) if handler else ()
+
+
+def _money(state: Shipment, message: Message) -> Send:
+    return Send(escrow_room("shipment", state.shipment), message)
+
+
+def _tell(state: Shipment, status: str, holder: str = "", cause: str = "") -> list[Reaction]:
+    """The sender. The recipient is sent letters."""
+    update = n.ShipmentUpdate(shipment=state.shipment, status=status, holder=holder, cause=cause)
+    return [Notify(state.sender, update)]
+
+
+def _on_delivered(state: Shipment, _: e.ShipmentDelivered) -> list[Reaction]:
+    """Once: the carriers of every leg are paid (H6)."""
+    release = ReleaseEscrow(cause=f"delivered: shipment {state.shipment}")
+    return [_money(state, release), *_tell(state, "DELIVERED")]
+
+
+def _on_cancelled(state: Shipment, event: e.ShipmentCancelled) -> list[Reaction]:
+    refund = RefundEscrow(reason=f"shipment cancelled: {event.reason}"[:500])
+    return [_money(state, refund), *_tell(state, "CANCELLED")]
+
+
+def _on_returned(state: Shipment, _: e.ShipmentReturned) -> list[Reaction]:
+    """Who bears the cost of the return is decided in the dispute (custody 11.7)."""
+    dispute = DisputeEscrow(reason="the shipment was returned")
+    return [_money(state, dispute), *_tell(state, "RETURNED")]
+
+
+def _on_resolved(state: Shipment, event: e.CustodyResolved) -> list[Reaction]:
+    told = _tell(state, event.outcome, cause="RESOLVED")
+    if event.outcome != "LOST":
+        return told
+    return [_money(state, DisputeEscrow(reason="the shipment was lost")), *told]
+
+
+def _on_changed(state: Shipment, event: e.CustodyChanged) -> list[Reaction]:
+    if event.to_type not in CARRIERS:
+        return []
+    return _tell(state, "IN_CUSTODY", name_of(state, event.to_id))
+
+
+def _on_disputed(state: Shipment, event: e.CustodyDisputed) -> list[Reaction]:
+    update = n.ShipmentUpdate(shipment=state.shipment, status="DISPUTED", cause=event.cause)
+    people = _accounts(state, state.sender, state.holders[-1].party_id)
+    return [Notify(user, update) for user in people]
+
+
+def _on_ready(state: Shipment, event: e.StepReady) -> list[Reaction]:
+    step = step_of(state, event.step_seq)
+    if step is None:
+        return []
+    due = n.HandoffDue(
+        shipment=state.shipment,
+        step_seq=event.step_seq,
+        place=step.terms.place_id,
+        expires_at=event.expires_at,
+    )
+    return [Notify(user, due) for user in _accounts(state, event.giver, event.receiver)]
+
+
+def _accounts(state: Shipment, *users: str) -> list[str]:
+    """Those of them who surely have a room of their own; a recipient may have none."""
+    known = (state.sender, *state.carriers)
+    return [user for user in dict.fromkeys(users) if user in known]
+
+
+def _alert(state: Shipment, kind: str, since: Millis, *users: str) -> list[Reaction]:
+    alert = n.CustodyAlert(shipment=state.shipment, kind=kind, since=since)
+    return [Notify(user, alert) for user in _accounts(state, state.sender, *users)]
+
+
+def _on_late(state: Shipment, event: e.HandoffLate) -> list[Reaction]:
+    return _alert(state, "HANDOFF_LATE", event.planned_at, event.giver, event.receiver)
+
+
+def _on_still(state: Shipment, event: e.NoMovement) -> list[Reaction]:
+    return _alert(state, "NO_MOVEMENT", event.since, event.holder)
+
+
+def _on_scanned(state: Shipment, event: e.HandoffScanned) -> list[Reaction]:
+    return _report(state, event.device, event.scanner, event.scan_id, event)
+
+
+def _on_rejected(state: Shipment, event: e.ScanRejected) -> list[Reaction]:
+    return _report(state, event.device, event.scanner, "", event)
+
+
+def _report(
+    state: Shipment,
+    device: Device | None,
+    user: str,
+    scan_id: str,
+    scan: e.HandoffScanned | e.ScanRejected,
+) -> list[Reaction]:
+    """The scanner's room looks whether it follows from the scan before (X2)."""
+    if device is None:
+        return []
+    reported = ScanReported(
+        device=device,
+        user=user,
+        shipment=state.shipment,
+        scan_id=scan_id,
+        scan_hash=scan.scan_hash,
+        device_at=scan.device_at,
+    )
+    return [Send(scanner_room(device.key_id), reported)]
+
+
+_REACTIONS: Mapping[type[Event], Callable[[Shipment, Any], Iterable[Reaction]]] = {
+    e.HandoffScanned: _on_scanned,
+    e.ScanRejected: _on_rejected,
+    e.ShipmentDelivered: _on_delivered,
+    e.ShipmentCancelled: _on_cancelled,
+    e.ShipmentReturned: _on_returned,
+    e.CustodyResolved: _on_resolved,
+    e.CustodyChanged: _on_changed,
+    e.CustodyDisputed: _on_disputed,
+    e.StepReady: _on_ready,
+    e.HandoffLate: _on_late,
+    e.NoMovement: _on_still,
+}
+
+
+def errands(state: Shipment, event: Event, ctx: Context) -> Iterable[Errand]:
+    """Letters to the recipient, who may have no account."""
+    match event:
+        case e.RecipientLinkIssued():
+            link = link_for(ctx.vault, state.shipment, event.version)
+            return _letters(state, "shipment-link", {"link": link})
+        case e.ShipmentDelivered():
+            return _letters(state, "shipment-delivered", {})
+        case e.StepReady() if event.step_seq == state.steps[-1].seq:
+            return _letters(state, "shipment-arriving", {}, event.expires_at)
+    return ()
+
+
+def _letters(
+    state: Shipment, template: str, fields: dict[str, str], expires_at: Millis = 0
+) -> list[Errand]:
+    recipient = state.recipient
+    assert recipient is not None, "a planned shipment has a recipient"
+    told = {"shipment": state.shipment, "name": recipient.name, **fields}
+    ways = (("email", recipient.email), ("sms", recipient.phone))
+    return [Letter(way, to, template, told, expires_at) for way, to in ways if to]

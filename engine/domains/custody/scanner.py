@@ -1,0 +1,167 @@
+"""The rooms `scanner:{key}`: whether the scans of one device follow from one another (X2).
+
+A device counts its scans, over all shipments, and each names the hash of the one before. Scans
+may come late and in any order; a number that is left out, given twice or out of turn, or a hash
+that does not fit, is a flag for staff. It undoes nothing: who holds a parcel is decided by the
+order of arrival.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from engine.contract import Context, Decision, Domain, Event, Reaction, Send, fields_of
+from engine.domains.custody.events import ScanFlag
+from engine.domains.custody.messages import FlagScan, ScanReported
+from engine.domains.custody.terms import SCANNER_DOMAIN, Device, shipment_room
+from engine.kernel.time import Millis
+
+SCANS_KEPT = 256
+"""So many of the latest scans of a device are known by their hashes."""
+
+
+class ScanNoted(Event, frozen=True, tag="custody.scan_noted"):
+    """A device has made this scan."""
+
+    device: Device
+    user: str
+    shipment: str
+    scan_id: str
+    scan_hash: str
+    device_at: Millis
+    flags: tuple[ScanFlag, ...] = ()
+
+
+class Scanner(Struct):
+    """The state of a room `scanner:{key}`."""
+
+    user: str = ""
+    """Who used it first: a device has one owner."""
+    highest: int = 0
+    """The highest number that has come."""
+    hashes: dict[str, str] = {}
+    """Number -> hash of the scan, of the latest."""
+    previous: dict[str, str] = {}
+    """Number -> hash that the scan names as the one before, of the latest."""
+    missing: list[int] = []
+    """Numbers below the highest that have not come, oldest first."""
+
+
+def note(state: Scanner, message: ScanReported, _: Context) -> Decision:
+    """Keep it, with what is odd about it."""
+    return [
+        ScanNoted(
+            device=message.device,
+            user=message.user,
+            shipment=message.shipment,
+            scan_id=message.scan_id,
+            scan_hash=message.scan_hash,
+            device_at=message.device_at,
+            flags=tuple(_flags(state, message)),
+        )
+    ]
+
+
+def _flags(state: Scanner, message: ScanReported) -> Iterable[ScanFlag]:
+    counter = message.device.counter
+    if state.user and state.user != message.user:
+        yield "FOREIGN_DEVICE"
+    if counter > state.highest + 1:
+        yield "COUNTER_GAP"
+    elif counter in state.missing:
+        yield "OUT_OF_ORDER"
+    elif counter <= state.highest:
+        yield "COUNTER_REPEATED"
+    if not _fits(state, message):
+        yield "HASH_MISMATCH"
+
+
+def _fits(state: Scanner, message: ScanReported) -> bool:
+    """Whether it names the one before rightly, and the one after it names this one rightly."""
+    counter, before = message.device.counter, message.device.previous
+    known = state.hashes.get(str(counter - 1))
+    if counter == 1 and before:
+        return False
+    if known is not None and known != before:
+        return False
+    after = state.previous.get(str(counter + 1))
+    return after is None or after == message.scan_hash
+
+
+def on_noted(state: Scanner, event: ScanNoted, _: Millis) -> None:
+    counter = event.device.counter
+    state.user = state.user or event.user
+    if counter > state.highest:
+        state.missing = [*state.missing, *_between(state.highest, counter)][-SCANS_KEPT:]
+        state.highest = counter
+    elif counter in state.missing:
+        state.missing.remove(counter)
+    else:
+        return  # A number that was there already: the first scan of it stands.
+    state.hashes[str(counter)] = event.scan_hash
+    state.previous[str(counter)] = event.device.previous
+    if len(state.hashes) > SCANS_KEPT:
+        oldest = next(iter(state.hashes))
+        del state.hashes[oldest], state.previous[oldest]
+
+
+def _between(highest: int, counter: int) -> range:
+    return range(max(highest + 1, counter - SCANS_KEPT), counter)
+
+
+def react(_: Scanner, event: Event, _ctx: Context) -> Iterable[Reaction]:
+    """The shipment hears of flags, if it took the scan."""
+    if not isinstance(event, ScanNoted) or not event.flags or not event.scan_id:
+        return ()
+    flag = FlagScan(scan_id=event.scan_id, flags=event.flags, device=event.device)
+    return (Send(shipment_room(event.shipment), flag),)
+
+
+def audience(state: Scanner, ctx: Context) -> str:
+    """Staff, and the owner of the device."""
+    if ctx.actor.is_staff:
+        return "staff"
+    return "owner" if ctx.actor.user and ctx.actor.user == state.user else ""
+
+
+def show(_: Scanner, event: Event, viewer: str) -> dict[str, Any]:
+    """What is odd about a scan is for staff."""
+    shown = fields_of(event)
+    if viewer != "staff":
+        shown = {name: shown[name] for name in ("device", "shipment", "scan_hash", "device_at")}
+    return shown
+
+
+def view(state: Scanner, ctx: Context) -> Any:
+    """From here a device can go on counting."""
+    shown: dict[str, Any] = {
+        "highest": state.highest,
+        "hash": state.hashes.get(str(state.highest)),
+    }
+    if ctx.actor.is_staff:
+        shown |= {"user": state.user, "missing": state.missing}
+    return shown
+
+
+def check(state: Scanner) -> None:
+    """Numbers that have not come are below the highest, and in order."""
+    assert state.missing == sorted(set(state.missing)), "custody X2: missing numbers are a list"
+    assert all(number < state.highest for number in state.missing), "custody X2"
+    assert len(state.hashes) == len(state.previous) <= SCANS_KEPT, "custody X2: kept scans"
+
+
+EVOLVE: Mapping[type[Event], Callable[[Any, Any, Millis], None]] = {ScanNoted: on_noted}
+
+SCANNER = Domain(
+    name=SCANNER_DOMAIN,
+    summary="One scanning device: whether its scans follow from one another.",
+    initial=Scanner,
+    decide={ScanReported: note},
+    evolve=EVOLVE,
+    audience=audience,
+    show=show,
+    view=view,
+    react=react,
+    check=check,
+)

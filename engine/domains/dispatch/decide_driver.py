@@ -1,0 +1,123 @@
+"""Drivers come, move and go (dispatch 3, T3-T5, X4, X5)."""
+
+from engine.contract import Context, Decision, Event, Presence, presence_key
+from engine.domains.dispatch import commands as c
+from engine.domains.dispatch import events as e
+from engine.domains.dispatch.codes import DRIVER_BUSY
+from engine.domains.dispatch.geo import distance_m
+from engine.domains.dispatch.guards import (
+    find_driver,
+    impossible,
+    no_such_step,
+    no_zone,
+    not_approved,
+    other_zone,
+    zone_mismatch,
+)
+from engine.domains.dispatch.pings import JUMP, TAKEN, judge
+from engine.domains.dispatch.search import withdraw
+from engine.domains.dispatch.state import Driver, Zone
+from engine.domains.dispatch.terms import GONE_MS, LOG_M, LOG_MS, driver_key
+from engine.kernel.outcome import Rejected
+from engine.kernel.time import Millis
+
+
+def go_online(state: Zone, command: c.GoOnline, ctx: Context) -> Decision:
+    """OFFLINE -> AVAILABLE, in one zone only (X5)."""
+    user = ctx.actor.user
+    refusal = no_zone(state, ctx) or not_approved(ctx)
+    if refusal:
+        return refusal
+    if elsewhere := other_zone(driver_key(user), ctx):
+        return zone_mismatch(elsewhere)
+    if refusal := impossible(command.pos, command.device_at, ctx):
+        return refusal
+    driver = state.drivers.get(user)
+    if driver is not None and driver.state != "OFFLINE":
+        return no_such_step(driver.state, command)
+    device_at = ctx.now if command.device_at is None else command.device_at
+    claims = (driver_key(user), presence_key(user, ctx.room))
+    return [e.DriverOnline(driver=user, pos=command.pos, device_at=device_at, claims=claims)]
+
+
+def go_offline(state: Zone, command: c.GoOffline, ctx: Context) -> Decision:
+    """Only when not BUSY; open offers go back."""
+    driver = find_driver(state, ctx)
+    if isinstance(driver, Rejected):
+        return driver
+    if driver.state == "BUSY":
+        return Rejected(DRIVER_BUSY, "you have a job; finish it or give it back first")
+    return leaves(state, ctx.actor.user, driver, ctx, "OWN")
+
+
+def leaves(
+    state: Zone, name: str, driver: Driver, ctx: Context, cause: e.OfflineCause
+) -> list[Event]:
+    """A driver goes offline; the zone they were in is free again, and so are their offers."""
+    return [
+        *withdraw(state, name, ctx, "OFFLINE"),
+        e.DriverOffline(
+            driver=name,
+            cause=cause,
+            elsewhere=elsewhere_of(driver, ctx.now),
+            frees=(driver_key(name), presence_key(name, ctx.room)),
+        ),
+    ]
+
+
+def elsewhere_of(driver: Driver, now: Millis) -> tuple[str, ...]:
+    """Offers of neighbours that the driver could still accept."""
+    return tuple(offer for offer, expires_at in driver.elsewhere if expires_at > now)
+
+
+def update_location(state: Zone, command: c.UpdateLocation, ctx: Context) -> Decision:
+    """Most pings leave no event: they change the soft state only (T3)."""
+    driver = find_driver(state, ctx)
+    if isinstance(driver, Rejected):
+        return driver
+    if refusal := impossible(command.pos, command.device_at, ctx):
+        return refusal
+    verdict = judge(state, command, ctx)
+    if verdict == JUMP:
+        return _flagged(driver, command, ctx)
+    return [_logged(command, ctx)] if verdict == TAKEN and _is_news(driver, command, ctx) else ()
+
+
+def _is_news(driver: Driver, command: c.UpdateLocation, ctx: Context) -> bool:
+    """Each 30 s or 100 m (T3)."""
+    old, new = driver.pos, command.pos
+    if ctx.now - driver.pos_at >= LOG_MS:
+        return True
+    return distance_m(old.lat, old.lon, new.lat, new.lon) >= LOG_M
+
+
+def _logged(command: c.UpdateLocation, ctx: Context) -> e.LocationLogged:
+    device_at = ctx.now if command.device_at is None else command.device_at
+    return e.LocationLogged(
+        driver=ctx.actor.user, pos=command.pos, device_at=device_at, taken_at=ctx.now
+    )
+
+
+def _flagged(driver: Driver, command: c.UpdateLocation, ctx: Context) -> Decision:
+    """Operators see it, though not each time (T5)."""
+    if driver.flags and ctx.now - driver.flagged_at < LOG_MS:
+        return ()
+    old, new = driver.pos, command.pos
+    return [
+        e.DriverFlagged(
+            driver=ctx.actor.user,
+            pos=new,
+            jump_m=distance_m(old.lat, old.lon, new.lat, new.lon),
+            within_ms=ctx.now - driver.pos_at,
+        )
+    ]
+
+
+def presence(state: Zone, message: Presence, ctx: Context) -> Decision:
+    """The dead-man's switch is set, or reset (X4)."""
+    driver = state.drivers.get(message.user)
+    if driver is None or driver.state == "OFFLINE" or message.online != driver.is_away:
+        return ()
+    if message.online:
+        return [e.DriverBack(driver=message.user)]
+    return [e.DriverAway(driver=message.user, until=ctx.now + GONE_MS)]

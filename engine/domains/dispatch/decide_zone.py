@@ -1,0 +1,64 @@
+"""Opening and setting a zone, and what others think of its drivers."""
+
+from msgspec.structs import replace
+
+from engine.contract import Context, Decision
+from engine.domains.dispatch import commands as c
+from engine.domains.dispatch import events as e
+from engine.domains.dispatch.guards import impossible, no_such_step, no_zone
+from engine.domains.dispatch.state import Zone
+from engine.domains.dispatch.terms import Neighbours, Settings
+
+
+def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
+    """Once, for a zone never moves: its jobs and drivers are found by where it is."""
+    if state.zone:
+        return no_such_step("open", command)
+    if refusal := impossible(command.centre, None, ctx):
+        return refusal
+    settings = Settings(
+        command.mode,
+        command.offer_ms,
+        command.cascade_ms,
+        command.batch_ms,
+        _others(command.neighbours, command.zone),
+    )
+    return [
+        e.ZoneCreated(
+            zone=command.zone,
+            centre=command.centre,
+            radius_m=command.radius_m,
+            settings=settings,
+        )
+    ]
+
+
+def _others(neighbours: Neighbours, zone: str) -> Neighbours:
+    """No zone is its own neighbour, and none is named twice."""
+    named = {neighbour.zone: neighbour for neighbour in neighbours if neighbour.zone != zone}
+    return tuple(named.values())
+
+
+def configure(state: Zone, command: c.ConfigureZone, ctx: Context) -> Decision:
+    """What is left out stays as it is. Jobs keep the mode that they were created with."""
+    if refusal := no_zone(state, ctx):
+        return refusal
+    changes = {
+        name: value
+        for name in ("mode", "offer_ms", "cascade_ms", "batch_ms")
+        if (value := getattr(command, name)) is not None
+    }
+    if command.neighbours is not None:
+        changes["neighbours"] = _others(command.neighbours, state.zone)
+    settings = replace(state.settings, **changes)
+    return [e.ZoneConfigured(settings=settings)] if settings != state.settings else ()
+
+
+def rate(state: Zone, command: c.RateDriver, ctx: Context) -> Decision:
+    """The latest stands."""
+    if refusal := no_zone(state, ctx):
+        return refusal
+    driver = state.drivers.get(command.driver)
+    if driver is not None and driver.rating == command.rating:
+        return ()
+    return [e.DriverRated(driver=command.driver, rating=command.rating)]

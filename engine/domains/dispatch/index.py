@@ -1,0 +1,118 @@
+"""Where the drivers of a zone are: soft state, with an index of equal cells.
+
+A cell is CELL_M wide, or wider, wherever in the zone it lies. So when all cells up to the n-th
+ring around a point have been visited, whoever is left is at least n cells away.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from engine.domains.dispatch.geo import DEGREE, LON_MAX, Place, units_east, units_north
+from engine.kernel.time import MINUTE, Millis
+
+CELL_M = 400
+SURE_M = 390
+"""What a ring is surely wide: a cell, less what roundings and the curve of the earth may take."""
+MARGIN = DEGREE // 2
+"""Drivers may be so far outside their zone, north or south, before cells get narrow."""
+COLUMNS = 2**24
+"""More than there are cells around the earth."""
+FORGOTTEN_MS = 10 * MINUTE
+"""A driver who has been silent for so long is taken out."""
+
+
+class Fix(Struct, gc=False):
+    """A driver's latest position that was believed."""
+
+    lat: int
+    lon: int
+    at: Millis
+    """When it came, engine time."""
+    device_at: Millis
+    cell: int
+
+
+class Positions:
+    """The soft state of a zone. Nothing here is in the log, and a restart empties it."""
+
+    __slots__ = ("_cells", "_centre_lon", "_north", "east", "fixes")
+
+    def __init__(self) -> None:
+        self.fixes: dict[str, Fix] = {}
+        """Driver -> position; who was heard longest ago comes first."""
+        self.east = 0
+        """Width of a cell, units of longitude; 0 before the zone is known."""
+        self._north = units_north(CELL_M)
+        self._centre_lon = 0
+        self._cells: dict[int, dict[str, Fix]] = {}
+
+    def survey(self, centre: Place, radius_m: int) -> None:
+        """Lay the grid over a zone. What is laid stays, for a zone does not move."""
+        if not self.east:
+            edge = abs(centre.lat) + units_north(radius_m) + MARGIN
+            self.east = units_east(CELL_M, edge)
+            self._centre_lon = centre.lon
+
+    def put(self, driver: str, place: Place, at: Millis, device_at: Millis) -> None:
+        """The driver is here now."""
+        assert self.east, "survey comes first"
+        self.remove(driver)
+        row, column = self._cell(place)
+        cell = row * COLUMNS + column
+        fix = self.fixes[driver] = Fix(place.lat, place.lon, at, device_at, cell)
+        self._cells.setdefault(cell, {})[driver] = fix
+
+    def remove(self, driver: str) -> None:
+        """The driver is nowhere, as far as the zone cares."""
+        fix = self.fixes.pop(driver, None)
+        if fix is not None:
+            cell = self._cells[fix.cell]
+            del cell[driver]
+            if not cell:
+                del self._cells[fix.cell]
+
+    def forget(self, now: Millis) -> None:
+        """Take out who has been silent for too long. Cheap, for they come first."""
+        while self.fixes:
+            driver, fix = next(iter(self.fixes.items()))
+            if fix.at > now - FORGOTTEN_MS:
+                return
+            self.remove(driver)
+
+    def rings(self, place: Place, radius_m: int) -> Iterator[tuple[int, dict[str, Fix]]]:
+        """Cell by cell outwards, until the radius is covered: the drivers in it, and how far away
+        all those are at least who have not been yielded once the cell's ring is done. The last
+        cell of each ring is yielded even if it is empty."""
+        if not self.east:
+            return
+        row, column = self._cell(place)
+        cells = self._cells
+        for ring in range(radius_m // SURE_M + 2):
+            sure_m = ring * SURE_M
+            keys = list(_ring(row, column, ring))
+            for key in keys[:-1]:
+                if key in cells:
+                    yield -1, cells[key]
+            yield sure_m, cells.get(keys[-1], _EMPTY)
+
+    def _cell(self, place: Place) -> tuple[int, int]:
+        # Around the zone's own meridian, so that a zone may lie across the date line.
+        lon = (place.lon - self._centre_lon + LON_MAX) % (2 * LON_MAX) - LON_MAX
+        return place.lat // self._north, lon // self.east
+
+
+def _ring(row: int, column: int, ring: int) -> Iterator[int]:
+    """The keys of the cells that are `ring` steps away."""
+    if ring == 0:
+        yield row * COLUMNS + column
+        return
+    for beside in range(column - ring, column + ring + 1):
+        yield (row - ring) * COLUMNS + beside
+        yield (row + ring) * COLUMNS + beside
+    for above in range(row - ring + 1, row + ring):
+        yield above * COLUMNS + column - ring
+        yield above * COLUMNS + column + ring
+
+
+_EMPTY: dict[str, Fix] = {}

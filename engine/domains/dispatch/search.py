@@ -1,0 +1,259 @@
+"""Whom to ask: candidates, waves, and what follows when nobody is left (dispatch D1, D2, D7, X1).
+
+These functions make the events of a search. What the same decision has changed before them, and
+the state does not show yet, is handed in as `extra`: drivers who are to be left out, and why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.contract import Context, Event
+from engine.domains.dispatch import events as e
+from engine.domains.dispatch.events import Candidate, LeftOut, LeftOutReason
+from engine.domains.dispatch.geo import Place, between_m, distances_from
+from engine.domains.dispatch.index import Fix
+from engine.domains.dispatch.state import Driver, Job, Zone, positions_of
+from engine.domains.dispatch.terms import (
+    FRESH_MS,
+    LEFT_OUT_MAX,
+    NEIGHBOUR_WAIT_MS,
+    OFFERS_MAX,
+    RULES_VERSION,
+    WAVES,
+    offer_id,
+)
+from engine.kernel.time import Millis
+
+Extra = Mapping[str, LeftOutReason]
+NOBODY: Extra = {}
+
+
+def near(
+    state: Zone,
+    pickup: Place,
+    radius_m: int,
+    ctx: Context,
+    excluded: Extra,
+    cap: int = OFFERS_MAX,
+    *,
+    without_offers: bool = False,
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """The nearest drivers of this zone who may be asked, and who else was looked at.
+    `without_offers`: only who has no other offer."""
+    found: list[tuple[int, int, str]] = []
+    passed: list[tuple[int, str, LeftOutReason]] = []
+    drivers, now = state.drivers, ctx.now
+    distance = distances_from(pickup.lat, pickup.lon)
+    for sure_m, cell in positions_of(ctx).rings(pickup, radius_m):
+        for name, fix in cell.items():
+            far = distance(fix.lat, fix.lon)
+            if far > radius_m:
+                continue
+            driver = drivers[name]
+            reason = excluded.get(name) or _unfit(driver, fix, now, without_offers)
+            if reason is None:
+                found.append((far, -(driver.rating or 0), name))
+            elif driver.state != "OFFLINE":
+                passed.append((far, name, reason))
+        if sure_m >= 0 and len(found) >= cap:
+            found.sort()
+            if found[cap - 1][0] < sure_m:
+                break
+    found.sort()
+    chosen = [Candidate(name, far, drivers[name].rating) for far, _, name in found[:cap]]
+    passed += [(far, name, "BEYOND_CAP") for far, _, name in found[cap : cap + LEFT_OUT_MAX]]
+    passed.sort()
+    left_out = [LeftOut(name, reason, far) for far, name, reason in passed[:LEFT_OUT_MAX]]
+    return chosen, left_out
+
+
+def _unfit(driver: Driver, fix: Fix, now: Millis, without_offers: bool) -> LeftOutReason | None:
+    """Dispatch D1, but for the distance."""
+    if driver.state != "AVAILABLE":
+        return "BUSY" if driver.state == "BUSY" else "OFFLINE"
+    if now - fix.at > FRESH_MS:
+        return "STALE"
+    return "OFFERED" if without_offers and driver.open else None
+
+
+def excluded_from(
+    job: Job, extra: Extra = NOBODY, *, ask_again: bool = False
+) -> dict[str, LeftOutReason]:
+    """Who is not asked for this job, wherever they are (D7, X6); the customer neither, who knows
+    the code."""
+    excluded: dict[str, LeftOutReason] = {job.terms.customer: "OWN"}
+    if not ask_again:
+        excluded.update(dict.fromkeys(job.declined, "DECLINED"))
+        excluded.update(dict.fromkeys(job.released, "RELEASED"))
+    excluded.update(extra)
+    return excluded
+
+
+def waves_from(
+    state: Zone,
+    job: Job,
+    wave: int,
+    ctx: Context,
+    excluded: Extra,
+    batch_at: Millis | None = None,
+) -> list[Event]:
+    """Begin a wave; one that finds nobody moves on at once (D7)."""
+    events: list[Event] = []
+    for number in range(wave, len(WAVES) + 1):
+        asked = _in_reach(state, job, number)
+        if job.mode == "batched" or asked:
+            return [*events, _opened(state, job, number, ctx, asked, excluded, batch_at)]
+        sent = offers_sent(state, job, number, ctx, excluded, ())
+        events.append(sent)
+        if sent.offers:
+            return events
+    return [*events, *nobody(job)]
+
+
+def nobody(job: Job) -> list[Event]:
+    """Operators are alerted, and the shop is told."""
+    order = job.terms.order
+    return [e.NoDriverFound(order=order), e.OpsAlerted(alert="NO_DRIVER", order=order)]
+
+
+def _in_reach(state: Zone, job: Job, wave: int) -> tuple[str, ...]:
+    """The neighbours that the circle of a wave touches."""
+    pickup, radius_m = job.terms.pickup, WAVES[wave - 1]
+    return tuple(
+        n.zone
+        for n in state.settings.neighbours
+        if between_m(pickup, n.centre) <= radius_m + n.radius_m
+    )
+
+
+def _opened(
+    state: Zone,
+    job: Job,
+    wave: int,
+    ctx: Context,
+    asked: tuple[str, ...],
+    excluded: Extra,
+    batch_at: Millis | None,
+) -> e.SearchOpened:
+    until = ctx.now + NEIGHBOUR_WAIT_MS
+    if job.mode == "batched":
+        standing = batch_at or state.agenda.at("batch", "")
+        until = standing or ctx.now + state.settings.batch_ms
+    return e.SearchOpened(
+        order=job.terms.order,
+        search=job.search + 1,
+        wave=wave,
+        radius_m=WAVES[wave - 1],
+        mode=job.mode,
+        until=until,
+        asked=asked,
+        excluded=tuple(sorted(excluded)),
+    )
+
+
+def offers_sent(
+    state: Zone,
+    job: Job,
+    wave: int,
+    ctx: Context,
+    excluded: Extra,
+    found: Iterable[Candidate],
+) -> e.OffersSent:
+    """Offers to the nearest, of this zone and of those that neighbours have found (D2)."""
+    cap = 1 if job.mode == "cascade" else OFFERS_MAX
+    radius_m = WAVES[wave - 1]
+    own, left_out = near(state, job.terms.pickup, radius_m, ctx, excluded, cap)
+    in_order = together(own, [x for x in found if x.driver not in excluded])
+    beyond = [LeftOut(x.driver, "BEYOND_CAP", x.distance_m) for x in in_order[cap:]]
+    return sent_to(state, job, wave, ctx, in_order[:cap], [*left_out, *beyond])
+
+
+def together(own: Iterable[Candidate], found: Iterable[Candidate]) -> list[Candidate]:
+    """Nearest first. Who has moved from one zone to another meanwhile may be known to both, and
+    is asked once."""
+    by_driver = {x.driver: x for x in found}
+    by_driver.update({x.driver: x for x in own})
+    return sorted(by_driver.values(), key=lambda x: x.order)
+
+
+def sent_to(
+    state: Zone,
+    job: Job,
+    wave: int,
+    ctx: Context,
+    chosen: Sequence[Candidate],
+    left_out: Sequence[LeftOut],
+) -> e.OffersSent:
+    """Offers to these drivers, with what they rest on."""
+    settings, first = state.settings, len(job.offers) + 1
+    life_ms = settings.cascade_ms if job.mode == "cascade" else settings.offer_ms
+    offers = tuple(
+        e.NewOffer(
+            offer_id(job.number, first + index, state.zone),
+            candidate.driver,
+            candidate.distance_m,
+            candidate.zone,
+        )
+        for index, candidate in enumerate(chosen)
+    )
+    return e.OffersSent(
+        order=job.terms.order,
+        wave=wave,
+        radius_m=WAVES[wave - 1],
+        mode=job.mode,
+        rules=RULES_VERSION,
+        expires_at=ctx.now + life_ms,
+        offers=offers,
+        left_out=tuple(left_out[:LEFT_OUT_MAX]),
+    )
+
+
+def gathered(state: Zone, job: Job, ctx: Context, more: Sequence[Candidate] = ()) -> list[Event]:
+    """The neighbours have answered, or are waited for no longer."""
+    excluded = excluded_from(job)
+    sent = offers_sent(state, job, job.wave, ctx, excluded, [*job.found, *more])
+    if sent.offers:
+        return [sent]
+    return [sent, *waves_from(state, job, job.wave + 1, ctx, excluded)]
+
+
+def move_on(state: Zone, job: Job, ctx: Context, extra: Extra = NOBODY) -> list[Event]:
+    """No offer of the job is open any more: ask the next one, or the next wave."""
+    excluded = excluded_from(job, extra)
+    if job.mode == "cascade":
+        tried: Extra = {**dict.fromkeys(job.tried, "TRIED"), **excluded}
+        sent = offers_sent(state, job, job.wave, ctx, tried, job.found)
+        if sent.offers:
+            return [sent]
+    return waves_from(state, job, job.wave + 1, ctx, excluded)
+
+
+def is_left_without(job: Job, offer: str) -> bool:
+    """Whether nobody else is asked, and nobody is being claimed."""
+    return job.claim is None and all(other == offer for other in job.open)
+
+
+def withdraw(
+    state: Zone, name: str, ctx: Context, cause: e.ReturnCause, but: str = ""
+) -> list[Event]:
+    """A driver is there no more: their open offers go back, but for one (D6, X4)."""
+    driver = state.drivers.get(name)
+    if driver is None:
+        return []
+    why: LeftOutReason = "BUSY" if cause == "BUSY" else "OFFLINE"
+    events: list[Event] = []
+    for offer in driver.open:
+        if offer == but:
+            continue
+        job = state.jobs[state.offers[offer].order]
+        ended = (e.EndedOffer(offer, name),)
+        events.append(e.OffersReturned(order=job.terms.order, offers=ended, cause=cause))
+        if is_left_without(job, offer):
+            events += move_on(state, job, ctx, {name: why})
+    return events
+
+
+def others_of(state: Zone, job: Job, but: str = "") -> tuple[e.EndedOffer, ...]:
+    """The open offers of a job, but for one."""
+    return tuple(
+        e.EndedOffer(offer, state.offers[offer].driver) for offer in job.open if offer != but
+    )

@@ -1,0 +1,1 @@
+"""Parcels from hand to hand, rule by rule."""

@@ -1,0 +1,147 @@
+"""Scans of one device follow from one another, or are flagged (X2)."""
+
+from typing import Any
+
+from engine.domains.custody import events as e
+from engine.domains.custody import qr
+from engine.domains.custody.messages import ScanReported
+from engine.domains.custody.scanner import ScanNoted
+from engine.kernel.actor import Actor
+from testkit.house import House
+from tests.engine.domains.custody.cast import (
+    EVE,
+    MOD,
+    ROOM,
+    SAM,
+    TOM,
+    device,
+    planned,
+    refused_scan,
+    scan,
+    state_of,
+    token,
+    tried,
+)
+
+PHONE = "scanner:phone"
+
+
+def bad(house: House, counter: int, previous: str = "", key: str = "phone") -> Any:
+    """A scan that is refused, and is a scan of the device all the same."""
+    return scan("forged", house.now, device=device(counter, previous, key))
+
+
+def flagged(house: House, who: Actor, command: Any, flags: tuple[str, ...]) -> None:
+    """The scan is refused, and the scanner's room has these flags for it."""
+    tried(house, (who, command))
+    assert house.happened(ScanNoted)[0].flags == flags
+
+
+def hash_of(house: House, counter: int, previous: str = "") -> str:
+    return qr.scan_hash(device(counter, previous), "forged", "there", house.now)
+
+
+def test_scans_that_follow_from_one_another_are_not_flagged() -> None:
+    """Refused ones count, too: the device cannot know."""
+    with House() as house:
+        planned(house)
+        flagged(house, TOM, bad(house, 1), ())
+        first = hash_of(house, 1)
+        good = scan(token(house, 1), house.now, device=device(2, first))
+        house.when(TOM, good).then(e.HandoffScanned).then(ScanNoted, flags=())
+        assert not house.happened(e.ScanFlagged)
+        expected = qr.scan_hash(device(2, first), good.qr_token, "there", house.now)
+        assert house.result["scan_hash"] == expected
+        assert house.view(TOM, PHONE) == {"highest": 2, "hash": expected}
+
+
+def test_a_gap_is_flagged_and_the_scan_stands() -> None:
+    """COUNTER_GAP, for staff."""
+    with House() as house:
+        planned(house)
+        good = scan(token(house, 1), house.now, device=device(3))
+        house.when(TOM, good).then(e.ScanFlagged, flags=("COUNTER_GAP",))
+        assert house.view(MOD, ROOM)["flagged_scans"] == {"s1.q1.1": ["COUNTER_GAP"]}
+        assert state_of(house).holder == ("TRAVELER", "tom")
+        assert house.history(SAM, ROOM)[-1] == {}
+
+
+def test_what_comes_after_its_successor_is_out_of_order() -> None:
+    """It fills the gap; if it fits, that is all."""
+    with House() as house:
+        planned(house)
+        second = bad(house, 2, hash_of(house, 1))
+        flagged(house, TOM, second, ("COUNTER_GAP",))
+        flagged(house, TOM, bad(house, 1), ("OUT_OF_ORDER",))
+        assert house.state(PHONE).missing == []
+
+
+def test_a_number_that_comes_twice_is_flagged() -> None:
+    """COUNTER_REPEATED: a clone of the device, or a device that was set back."""
+    with House() as house:
+        tried(planned(house), (TOM, bad(house, 1)))
+        flagged(house, TOM, bad(house, 1), ("COUNTER_REPEATED",))
+
+
+def test_a_hash_that_does_not_fit_is_flagged() -> None:
+    """HASH_MISMATCH, of the one before and of the one after."""
+    with House() as house:
+        tried(planned(house), (TOM, bad(house, 1)))
+        flagged(house, TOM, bad(house, 2, "0" * 64), ("HASH_MISMATCH",))
+        tried(house, (TOM, bad(house, 4, "1" * 64)))
+        flagged(house, TOM, bad(house, 3), ("OUT_OF_ORDER", "HASH_MISMATCH"))
+        first = bad(house, 1, "2" * 64, "other")
+        flagged(house, TOM, first, ("HASH_MISMATCH",))
+
+
+def test_a_device_has_one_owner() -> None:
+    """FOREIGN_DEVICE."""
+    with House() as house:
+        tried(planned(house), (TOM, bad(house, 1)))
+        flagged(house, EVE, bad(house, 2, hash_of(house, 1)), ("FOREIGN_DEVICE",))
+
+
+def test_of_two_devices_that_claim_one_hand_over_the_first_to_arrive_wins() -> None:
+    """X2: the loser is recorded, though it scanned earlier."""
+    with House() as house:
+        planned(house)
+        earlier = house.now
+        first = scan(token(house, 1), earlier, device=device(1, key="tablet"))
+        house.advance(60_000 * 30)
+        second = scan(token(house, 1), house.now, device=device(1))
+        house.given((TOM, second)).when(TOM, first)
+        refused_scan(house, "QR_ALREADY_USED")
+        (rejected,) = house.happened(e.ScanRejected)
+        assert (rejected.rival_of, rejected.device_at) == ("s1.q1.1", earlier)
+        assert house.happened(ScanNoted, "scanner:tablet")
+
+
+def test_only_the_owner_and_staff_see_a_scanner() -> None:
+    """What is odd about a scan is for staff."""
+    with House() as house:
+        tried(planned(house), (TOM, bad(house, 2)))
+        assert house.audience(TOM, PHONE) == "owner"
+        assert house.audience(SAM, PHONE) == ""
+        assert "flags" not in house.history(TOM, PHONE)[0]
+        assert house.history(MOD, PHONE)[0]["flags"] == ["COUNTER_GAP"]
+        assert house.view(MOD, PHONE)["missing"] == [1]
+
+
+def test_a_scanner_forgets_what_is_long_past() -> None:
+    """A bound on what is kept of a device."""
+    with House() as house:
+        for number in range(1, 300):
+            made = device(number * 1_000)
+            house.when_told(
+                PHONE,
+                ScanReported(
+                    device=made,
+                    user="tom",
+                    shipment="s1",
+                    scan_id="",
+                    scan_hash=f"{number:064x}",
+                    device_at=house.now,
+                ),
+            ).then(ScanNoted, flags=("COUNTER_GAP",))
+        assert len(house.state(PHONE).hashes) == 256
+        assert len(house.state(PHONE).missing) == 256

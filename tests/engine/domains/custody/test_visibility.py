@@ -1,0 +1,254 @@
+"""Who sees what of a shipment, in snapshots, feeds and answers (custody 10)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.contract import Person
+from engine.domains.custody import commands as c
+from engine.domains.custody import qr
+from engine.domains.custody.plan import names_of
+from engine.kernel.actor import Actor
+from engine.kernel.outcome import Rejected
+from testkit.house import House
+from tests.engine.domains.custody.cast import (
+    BOSS,
+    CHAIN,
+    EVE,
+    FAR,
+    GUEST,
+    KEYS,
+    LEA,
+    MOD,
+    RITA,
+    ROOM,
+    SAM,
+    TOM,
+    at_the_door,
+    customs,
+    delivered,
+    handed_on,
+    link,
+    photos,
+    picked_up,
+    planned,
+    problem,
+    scan,
+    token,
+    tracking,
+    tried,
+)
+
+EVERYBODY = (SAM, TOM, LEA, RITA, MOD)
+PHONE, ADDRESS = "+441234567890", "1 High Street"
+
+
+def seen(house: House, actor: Actor) -> str:
+    """All that somebody is shown: snapshot, feed, and answers to questions."""
+    ask = c.GetCustody(id="c", shipment="s1")
+    house.when(actor, ask).then_accepted()
+    return json.dumps([house.view(actor, ROOM), house.history(actor, ROOM), house.result])
+
+
+def test_classes_of_viewers() -> None:
+    """Strings; strangers and guests see nothing."""
+    with House() as house:
+        planned(house)
+        classes = [house.audience(actor, ROOM) for actor in (*EVERYBODY, BOSS, EVE, GUEST)]
+        assert classes == [
+            "sender",
+            "carrier:tom",
+            "carrier:lea",
+            "recipient",
+            "staff",
+            "staff",
+            "",
+            "",
+        ]
+        house.when(EVE, c.GetCustody(id="c", shipment="s1")).then_rejected("FORBIDDEN")
+
+
+def test_no_secret_is_shown_to_anybody_or_written() -> None:
+    """Invariant 7: neither token nor secret, link nor delivery code, at any time."""
+    with House() as house:
+        delivered(house)
+        secrets = [qr.secret_of(KEYS, f"s1.q{number}", 1) for number in (1, 2, 3)]
+        secrets += [link(), *(f'"{qr.delivery_code(KEYS, f"s1.q{n}", 1)}"' for n in (1, 2, 3))]
+        written = b"".join(a.record.event + a.record.result for a in house.log).decode()
+        for text in (written, *(seen(house, actor) for actor in EVERYBODY)):
+            assert not any(secret in text for secret in secrets)
+
+
+def test_phone_and_address_are_for_the_last_carrier_once_holder() -> None:
+    """Custody 10; the sender knows them, and staff."""
+    with House() as house:
+        picked_up(house)
+        for actor in (TOM, LEA):
+            text = seen(house, actor)
+            assert PHONE not in text
+            assert ADDRESS not in text
+        house.given((LEA, scan(token(house, 2), house.now)))
+        assert house.view(LEA, ROOM)["recipient"]["address"] == ADDRESS
+        assert PHONE not in seen(house, TOM)
+        for actor in (SAM, RITA, MOD):
+            assert PHONE in seen(house, actor)
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        assert PHONE not in json.dumps(house.view(LEA, ROOM))
+
+
+def test_carriers_are_known_by_first_name_or_number() -> None:
+    """To sender and recipient; staff see who they are."""
+    with House() as house:
+        picked_up(house)
+        for actor in (SAM, RITA):
+            text = seen(house, actor)
+            assert '"tom"' not in text
+            assert "Carrier 1" in text
+        assert house.view(MOD, ROOM)["holder"] == {"party_type": "TRAVELER", "party_id": "tom"}
+        assert house.view(LEA, ROOM)["holder"] is None
+        house.given((LEA, scan(token(house, 2), house.now)))
+        assert house.view(TOM, ROOM)["holder"] == {
+            "party_type": "LOCAL_COURIER",
+            "party_id": "lea",
+        }
+
+
+def test_values_are_for_the_sender_and_staff() -> None:
+    """Carriers see category and weight."""
+    with House() as house:
+        picked_up(house)
+        assert house.view(SAM, ROOM)["packages"][0]["declared_value"] == 50_00
+        assert house.view(MOD, ROOM)["packages"][0]["declared_value"] == 50_00
+        for actor in (TOM, LEA, RITA):
+            shown = house.view(actor, ROOM)["packages"]
+            assert shown == [{"type": "books", "weight_grams": 2_000}]
+            assert "declared_value" not in seen(house, actor)
+
+
+def test_a_carrier_sees_the_own_legs() -> None:
+    """Tracking of others, and hand-overs between others, are not theirs to see."""
+    with House() as house:
+        picked_up(house).given((TOM, tracking("DEPARTED", "lagos")))
+        assert house.history(TOM, ROOM)[-1]["kind"] == "DEPARTED"
+        assert house.history(LEA, ROOM)[-1] == {}
+        events = [line["event"] for line in house.view(LEA, ROOM)["timeline"]]
+        assert "custody.custody_changed" not in events
+        kinds = [line["data"]["kind"] for line in house.view(RITA, ROOM)["timeline"] if _is(line)]
+        assert kinds == ["PICKED_UP", "DEPARTED"]
+
+
+def _is(line: dict[str, Any]) -> bool:
+    return line["event"] == "custody.tracking_recorded"
+
+
+def test_photos_are_for_those_of_the_step_and_the_next() -> None:
+    """The recipient sees those of the delivery."""
+    with House() as house:
+        delivered(house)
+        shown = {
+            actor.user: [step.get("photos") for step in house.view(actor, ROOM)["steps"]]
+            for actor in EVERYBODY
+        }
+        one, none, two = [_photo("p1")], [], [_photo("p2")]
+        assert shown["sam"] == [one, none, two]
+        assert shown["mod"] == [one, none, two]
+        assert shown["rita"] == [two]
+        assert shown["tom"] == [one, none]
+        assert shown["lea"] == [none, two]
+        assert any("photos" in data for data in house.history(LEA, ROOM))
+
+
+def _photo(name: str) -> dict[str, str]:
+    return {"file_id": name, "sha256": f"sha-{name}"}
+
+
+def test_warnings_and_rejected_scans_are_for_staff() -> None:
+    """Custody 10."""
+    with House() as house:
+        tried(planned(house), (TOM, scan("forged", house.now)))
+        house.given((TOM, scan(token(house, 1), house.now, pos=FAR)))
+        assert house.view(MOD, ROOM)["location_warnings"] == ["s1.q1.1"]
+        for actor in (SAM, TOM, LEA, RITA):
+            text = seen(house, actor)
+            assert "LOCATION_WARN" not in text
+            assert "rejected" not in text
+            assert "lat_e7" not in text
+
+
+def test_who_held_it_from_when_to_when_with_which_evidence() -> None:
+    """X5: the timeline of a party."""
+    with House() as house:
+        delivered(house)
+        custody = house.view(MOD, ROOM)["custody"]
+        assert [held["holder"]["party_id"] for held in custody] == ["sam", "tom", "lea", "rita"]
+        assert [held["scan_id"] for held in custody] == [None, "s1.q1.1", "s1.q2.1", "s1.q3.1"]
+        assert [held["until"] for held in custody[:-1]] == [held["since"] for held in custody[1:]]
+        near = [held["holder"] for held in house.view(TOM, ROOM)["custody"]]
+        assert [party.get("party_id") for party in near] == ["sam", "tom", "lea"]
+        names = [held["holder"].get("name") for held in house.view(RITA, ROOM)["custody"]]
+        assert names == [None, "Carrier 1", "Carrier 2", None]
+
+
+def test_an_event_looks_the_same_in_a_year() -> None:
+    """What was shown of an event does not change with what follows."""
+    with House() as house:
+        handed_on(house)
+        before = {actor.user: house.history(actor, ROOM) for actor in EVERYBODY}
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        for actor in EVERYBODY:
+            shown = before[actor.user]
+            assert house.history(actor, ROOM)[: len(shown)] == shown
+
+
+def test_the_timeline_goes_on_where_it_was_left() -> None:
+    """GetCustody with last_seq."""
+    with House() as house:
+        picked_up(house)
+        ask = c.GetCustody(id="c", shipment="s1")
+        lines = house.when(SAM, ask).then_accepted().result["timeline"]
+        house.given((TOM, tracking()))
+        later = c.GetCustody(id="c", shipment="s1", last_seq=lines[-1]["line"])
+        rest = house.when(SAM, later).then_accepted().result["timeline"]
+        assert [line["data"]["kind"] for line in rest] == ["ARRIVED"]
+
+
+def test_customs_are_for_the_carrier_who_has_it() -> None:
+    """Contents only as customs require."""
+    with House() as house:
+        picked_up(house, is_international=True, customs=customs().declaration)
+        assert house.view(TOM, ROOM)["customs"]["contents"] == "books"
+        assert "customs" not in house.view(LEA, ROOM)
+        assert "customs" not in house.view(RITA, ROOM)
+
+
+def test_a_problem_is_known_to_all_and_its_words_to_few() -> None:
+    """Sender, staff, and whoever reported it."""
+    with House() as house:
+        at_the_door(house).given((LEA, problem("REFUSED", note="he shouted")))
+        assert house.history(SAM, ROOM)[-1]["note"] == "he shouted"
+        assert house.history(LEA, ROOM)[-1]["note"] == "he shouted"
+        for actor in (TOM, RITA):
+            assert house.history(actor, ROOM)[-1] == {"kind": "REFUSED"}
+
+
+class Cards:
+    """A context that knows people."""
+
+    def __init__(self, people: dict[str, Person]) -> None:
+        self._people = people
+
+    def card(self, room: str) -> Person | None:
+        return self._people.get(room)
+
+
+@pytest.mark.parametrize(("kyc", "known"), [("approved", True), ("pending", False)])
+def test_a_plan_looks_up_its_carriers(kyc: str, known: bool) -> None:
+    """H8: identified before the plan; their first names are taken from what the house knows."""
+    people = {"identity:tom": Person(display_name="Tom Traveller", is_active=True, kyc=kyc)}
+    found: Any = names_of(CHAIN, Cards(people))  # type: ignore[arg-type]
+    if known:
+        assert found == {"tom": "Tom"}
+    else:
+        assert isinstance(found, Rejected)
+        assert found.code.name == "KYC_REQUIRED"

@@ -1,0 +1,92 @@
+"""Other ways to ask than all at once (dispatch X1)."""
+
+from engine.domains.dispatch import events as e
+from engine.domains.dispatch.terms import BATCH_JOBS_MAX, BATCH_MS, CASCADE_MS, OFFER_MS
+from engine.kernel.actor import DRIVER, Actor
+from testkit.house import House
+from tests.engine.domains.dispatch.cast import (
+    ANN,
+    BEN,
+    CAT,
+    CUSTOMER,
+    asked,
+    cancel,
+    decline,
+    job_of,
+    keep_fresh,
+    north,
+    offer_to,
+    online,
+    ordered,
+    searching,
+    take,
+    zone_of,
+)
+
+
+def test_cascade_asks_one_after_the_other(house: House) -> None:
+    """Nearest first, 15 s each; after the last the next wave begins, with all of them again."""
+    house.given((ANN, online(north(300))), (BEN, online(north(200))))
+    searching(house, mode="cascade")
+    assert asked(house) == {"ben"}
+    keep_fresh(house, CASCADE_MS, (ANN, north(300)), (BEN, north(200)))
+    assert asked(house) == {"ann"}
+    keep_fresh(house, CASCADE_MS, (ANN, north(300)), (BEN, north(200)))
+    assert (job_of(house).wave, asked(house)) == (2, {"ben"})
+
+
+def test_cascade_goes_on_when_somebody_declines(house: House) -> None:
+    """At once, and never back to who declined."""
+    house.given((ANN, online(north(300))), (BEN, online(north(200))))
+    searching(house, mode="cascade").when(BEN, decline(offer_to(house, BEN)))
+    house.then(e.OfferDeclined).then(e.OffersSent, wave=1)
+    house.when(ANN, decline(offer_to(house, ANN))).then(e.NoDriverFound)
+
+
+def test_a_batch_is_matched_together(house: House) -> None:
+    """Two jobs, two drivers: the least total distance, not the nearest for the first job.
+
+    ben is nearest to both pick-ups; giving him to o1 would send ann the long way to o2."""
+    house.given((ANN, online(north(-900))), (BEN, online(north(100))))
+    searching(house, mode="batched", order="o1")
+    start = house.now
+    ordered(house, "o2", mode="batched", shop_approval="auto", pickup=north(1_000))
+    assert not job_of(house).offers
+    house.at(start + BATCH_MS).then(e.BatchMatched, matched=2, total_m=1_800)
+    assert (asked(house, "o1"), asked(house, "o2")) == ({"ann"}, {"ben"})
+    house.when(BEN, take(offer_to(house, BEN, "o2"))).then(e.DriverAssigned)
+
+
+def test_who_is_not_matched_waits_for_the_next_batch(house: House) -> None:
+    """One driver, two jobs: the other job goes on with a wider circle, two seconds later, and
+    who has an offer is not matched again."""
+    house.given((ANN, online()))
+    searching(house, mode="batched").advance(BATCH_MS - 1)
+    ordered(house, "o2", mode="batched", shop_approval="auto").advance(1)
+    house.then(e.BatchMatched, orders=("o1", "o2"), matched=1)
+    assert (job_of(house).wave, job_of(house, "o2").wave) == (1, 2)
+    house.advance(2 * BATCH_MS).then(e.NoDriverFound, order="o2")
+    assert asked(house) == {"ann"}
+    house.advance(OFFER_MS - 2 * BATCH_MS).then(e.OffersExpired).then(e.SearchOpened, wave=2)
+
+
+def test_a_batch_is_bounded(house: House) -> None:
+    """Those who came last are matched a window later."""
+    for number in range(BATCH_JOBS_MAX + 2):
+        driver = Actor(f"d{number:02}", DRIVER, "approved")
+        house.given((driver, online(north(10 * number))))
+        ordered(house, f"b{number:02}", mode="batched", shop_approval="auto")
+    house.advance(BATCH_MS).then(e.BatchMatched, matched=BATCH_JOBS_MAX)
+    assert zone_of(house).batch == ["b30", "b31"]
+    house.advance(BATCH_MS).then(e.BatchMatched, orders=("b30", "b31"), matched=2)
+
+
+def test_a_cancelled_job_leaves_its_batch(house: House) -> None:
+    """Nobody is asked for it, and an empty batch is not matched."""
+    house.given((CAT, online()))
+    ordered(house, mode="batched", shop_approval="auto")
+    house.given((Actor("boss", "admin"), cancel()))
+    assert not zone_of(house).batch
+    house.advance(BATCH_MS)
+    assert not house.happened(e.BatchMatched)
+    house.when(CUSTOMER, cancel()).then_rejected("INVALID_TRANSITION")

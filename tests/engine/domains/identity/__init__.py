@@ -1,0 +1,1 @@
+"""Tests of the identity domain, over the real core and ledger."""

@@ -1,0 +1,1 @@
+"""The rules of a negotiation, by their numbers."""
