@@ -76,6 +76,7 @@ class StepReady(Event, frozen=True, tag="custody.step_ready"):
     expires_at: Millis
     giver: str
     receiver: str
+    is_delivery: bool = False
 
 
 class HandoffScanned(Event, frozen=True, tag="custody.handoff_scanned"):

@@ -15,6 +15,7 @@ from engine.domains.custody.state import (
     Step,
     carriers_of,
     step_of,
+    tried_by,
 )
 from engine.domains.custody.terms import (
     BAD_TOKENS_MS,
@@ -136,8 +137,9 @@ def on_rejected(state: Shipment, event: e.ScanRejected, at: Millis) -> None:
     if len(state.rejected) > REJECTED_KEPT:
         del state.rejected[0]
     if event.code == "QR_INVALID":
-        who = event.device.key_id if event.device else event.scanner
-        tries = {**state.bad_tokens, who: [*state.bad_tokens.get(who, ()), at]}
+        tries = dict(state.bad_tokens)
+        for who in tried_by(event.scanner, event.device):
+            tries[who] = [*tries.get(who, ()), at]
         # Tries of more than an hour ago count for nothing, and are let go.
         recent = {one: [t for t in times if t > at - BAD_TOKENS_MS] for one, times in tries.items()}
         state.bad_tokens = {one: times for one, times in recent.items() if times}

@@ -15,7 +15,8 @@ WithPhotos = c.AddPhotos | c.ConfirmReceipt | c.ReportProblem
 
 def find(_state: Shipment, command: WithPhotos, _: Context) -> FindFiles | None:
     """What the world is asked before the decision."""
-    return FindFiles(command.photo_file_ids) if command.photo_file_ids else None
+    ids = command.photo_file_ids
+    return FindFiles(ids) if 0 < len(ids) <= PHOTOS_MAX else None
 
 
 def found(command: WithPhotos, ctx: Context) -> tuple[Photo, ...] | Rejected:

@@ -117,6 +117,7 @@ def ready_first(issued: Sequence[Event], steps: Chain, now: Millis) -> e.StepRea
         expires_at=now + QR_LIFE_MS,
         giver=steps[0].from_id,
         receiver=steps[0].to_id,
+        is_delivery=steps[0].kind == "DELIVERY",
     )
 
 
@@ -130,6 +131,7 @@ def ready(step: Step, code: Qr, active_from: Millis, now: Millis) -> e.StepReady
         expires_at=now + QR_LIFE_MS,
         giver=step.terms.from_id,
         receiver=step.terms.to_id,
+        is_delivery=step.kind == "DELIVERY",
     )
 
 

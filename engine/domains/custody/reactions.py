@@ -70,8 +70,7 @@ def _on_disputed(state: Shipment, event: e.CustodyDisputed) -> list[Reaction]:
 
 def _on_ready(state: Shipment, event: e.StepReady) -> list[Reaction]:
     step = step_of(state, event.step_seq)
-    if step is None:
-        return []
+    assert step is not None, "a step is ready when the plan has it"
     due = n.HandoffDue(
         shipment=state.shipment,
         step_seq=event.step_seq,
@@ -152,7 +151,7 @@ def errands(state: Shipment, event: Event, ctx: Context) -> Iterable[Errand]:
             return _letters(state, "shipment-link", {"link": link})
         case e.ShipmentDelivered():
             return _letters(state, "shipment-delivered", {})
-        case e.StepReady() if event.step_seq == state.steps[-1].seq:
+        case e.StepReady(is_delivery=True):
             return _letters(state, "shipment-arriving", {}, event.expires_at)
     return ()
 

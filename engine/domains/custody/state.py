@@ -8,6 +8,7 @@ from engine.domains.custody import events as e
 from engine.domains.custody.terms import (
     CARRIERS,
     Declaration,
+    Device,
     Package,
     PartyType,
     Photo,
@@ -171,7 +172,7 @@ class Shipment(Struct):
     is_still: bool = False
     """Whether the alert of no movement has been given since."""
     bad_tokens: dict[str, list[Millis]] = {}
-    """Device or user -> when they tried an invalid token, of the last hour."""
+    """Who (`tried_by`) -> when they tried an invalid token, of the last hour."""
     wrong_codes: int = 0
     locked_until: Millis = 0
     proof_due_at: Millis | None = None
@@ -207,6 +208,11 @@ def carriers_of(steps: tuple[StepTerms, ...]) -> list[str]:
     """The carriers of a chain, in order, each once."""
     parties = [party for step in steps for party in (step.giver, step.receiver)]
     return list(dict.fromkeys(id_ for type_, id_ in parties if type_ in CARRIERS))
+
+
+def tried_by(user: str, device: Device | None) -> tuple[str, ...]:
+    """On whom an invalid token counts: a user may have many devices, a device many users."""
+    return (user, f"device {device.key_id}") if device else (user,)
 
 
 def name_of(state: Shipment, user: str) -> str:

@@ -6,6 +6,7 @@ from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody.notices import ShipmentUpdate
 from engine.domains.custody.terms import Movement
+from engine.kernel.outside import Letter
 from engine.ledger.escrow.events import EscrowDisputed, EscrowReleased
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
@@ -220,6 +221,25 @@ def test_the_old_delivery_code_does_not_work_on_the_way_back() -> None:
         old = token(house, 3)
         house.given((MOD, give_back()))
         house.when(LEA, scan(old, house.now)).then_noted(e.ScanRejected, "QR_REVOKED")
+
+
+def test_no_letter_says_that_it_arrives_when_it_goes_back() -> None:
+    """The recipient hears of the last step to them, and of no other."""
+    with House() as house:
+        picked_up(house)
+        before = len(house.world.errands)
+        house.given((MOD, give_back()))
+        assert len(house.world.errands) == before
+        handed = [one.template for one in house.world.errands if isinstance(one, Letter)]
+        assert handed == ["shipment-link"] * 2
+
+
+def test_letters_say_when_it_arrives_and_when_it_has() -> None:
+    """H4, for a recipient without an account."""
+    with House() as house:
+        delivered(house)
+        sent = [one.template for one in house.world.errands if isinstance(one, Letter)]
+        assert sent[::2] == ["shipment-link", "shipment-arriving", "shipment-delivered"]
 
 
 def test_a_return_may_take_another_way() -> None:

@@ -2,7 +2,11 @@
 
 import pytest
 
+from engine.contract import Person
+from engine.core import StepContext
+from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
+from engine.domains.custody import qr
 from engine.domains.custody.notices import ShipmentUpdate
 from engine.domains.custody.terms import StepTerms
 from engine.ledger.escrow.events import EscrowRefunded
@@ -12,12 +16,15 @@ from tests.engine.domains.custody.cast import (
     CHAIN,
     ESCROW,
     EVE,
+    KEYS,
     LEA,
     MOD,
+    ROOM,
     SAM,
     TOM,
     cancel,
     customs,
+    give_back,
     handed_on,
     held,
     picked_up,
@@ -154,3 +161,47 @@ def test_a_parcel_that_stays_at_home_declares_nothing() -> None:
     """INVALID_TRANSITION."""
     with House() as house:
         planned(house).when(SAM, customs()).then_rejected("INVALID_TRANSITION")
+
+
+def test_carriers_have_been_identified_before_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """H8: KYC_REQUIRED, for a plan, another one, and a way back; known ones have first names."""
+    kyc = "pending"
+
+    def card(_: StepContext, room: str) -> Person:
+        return Person(display_name=room.partition(":")[2].title(), is_active=True, kyc=kyc)
+
+    monkeypatch.setattr(StepContext, "card", card)
+    with House() as house:
+        held(house).when(BOOKINGS, plan()).then_rejected("KYC_REQUIRED", kyc="pending")
+        kyc = "approved"
+        house.given((BOOKINGS, plan()), (TOM, scan_of(house, 1)))
+        assert house.view(SAM, ROOM)["holder"]["name"] == "Tom"
+        kyc = "rejected"
+        house.when(MOD, replan(TRANSFER, DELIVERY)).then_rejected("KYC_REQUIRED")
+        direct = step("TRAVELER:tom", "SENDER:sam", "lagos")
+        house.when(MOD, give_back(steps=(direct,))).then_rejected("KYC_REQUIRED")
+        house.when(MOD, give_back()).then(e.ReturnStarted)
+
+
+def scan_of(house: House, seq: int) -> c.ScanHandoff:
+    """The scan of a plan's first version, which may not stand yet."""
+    return scan(qr.token_for(KEYS, f"s1.q{seq}", 1, house.now // 60_000), house.now)
+
+
+def test_a_shipment_has_only_so_long_a_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound on what parties and staff may add: OVERLOADED."""
+    monkeypatch.setattr("engine.domains.custody.guards.HISTORY_MAX", 4)
+    with House() as house:
+        planned(house, is_international=True)
+        house.given((TOM, problem("NO_SHOW")), (TOM, problem("NO_SHOW")), (SAM, customs()))
+        wrong = c.CorrectTracking(
+            id="c", shipment="s1", number=1, cause="did_not_occur", reason="x"
+        )
+        for actor, command in (
+            (TOM, problem("NO_SHOW")),
+            (SAM, customs()),
+            (MOD, replan(*CHAIN)),
+            (MOD, wrong),
+        ):
+            house.when(actor, command).then_rejected("OVERLOADED", limit=4)
+        house.when(TOM, scan_of(house, 1)).then(e.HandoffScanned)

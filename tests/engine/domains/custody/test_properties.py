@@ -13,6 +13,7 @@ from engine.domains.custody import commands as c
 from engine.domains.custody.terms import Movement
 from engine.kernel.actor import Actor
 from engine.kernel.time import DAY, HOUR, MINUTE
+from engine.ledger.escrow.events import EscrowReleased
 from testkit.house import House
 from testkit.naive_custody import NaiveCustody
 from tests.engine.domains.custody.cast import (
@@ -126,6 +127,8 @@ def test_custody_keeps_its_promises_whatever_happens(seed: int) -> None:
             house.when(*anything(house, dice)).then_any()
             if dice.random() < 0.3:
                 house.advance(dice.choice((MINUTE, HOUR, DAY)))
+        released = [a.event for a in house.log if isinstance(a.event, EscrowReleased)]
+        assert len(released) == (state_of(house).status == "DELIVERED")
         model = audited(house).shipments[ROOM]
         assert model.holder == state_of(house).holder
         assert bool(model.end) == state_of(house).is_over

@@ -23,6 +23,7 @@ from tests.engine.domains.custody.cast import (
     at_the_door,
     cancel,
     customs,
+    device,
     handed_on,
     photos,
     picked_up,
@@ -91,6 +92,20 @@ def test_twenty_invalid_tokens_in_an_hour_are_enough() -> None:
         house.advance(HOUR).when(EVE, scan("forged", house.now))
         refused_scan(house, "QR_INVALID")
         house.when(TOM, scan(token(house, 1), house.now)).then(e.HandoffScanned)
+
+
+def test_another_device_gives_no_new_tries_and_another_user_of_it_none_either() -> None:
+    """Counted by user and by device."""
+    with House() as house:
+        planned(house)
+        made = [scan("x", house.now, device=device(n, key=f"d{n % 2}")) for n in range(1, 21)]
+        tried(house, *((EVE, one) for one in made))
+        other = scan("x", house.now, device=device(1, key="new"))
+        house.when(EVE, other).then_rejected("RATE_LIMITED")
+        shared = [scan("x", house.now, device=device(n, key="d0")) for n in range(21, 31)]
+        tried(house, *((LEA, one) for one in shared))
+        house.when(RITA, shared[0]).then_rejected("RATE_LIMITED")
+        house.when(RITA, scan("x", house.now)).then_noted(e.ScanRejected, "QR_INVALID")
 
 
 def test_a_code_is_good_for_one_scan() -> None:
@@ -323,3 +338,15 @@ def test_staff_see_what_was_refused_and_others_do_not() -> None:
         assert house.view(MOD, ROOM)["rejected_scans"][0]["event"]["code"] == "QR_INVALID"
         assert "rejected_scans" not in house.view(SAM, ROOM)
         assert house.history(SAM, ROOM)[-1] == {}
+
+
+def test_a_snapshot_shows_the_latest_rejected_scans_only() -> None:
+    """All of them are in the log; 50 are shown."""
+    with House() as house:
+        planned(house)
+        for _ in range(3):
+            people = (EVE, LEA, RITA)
+            tried(house, *((who, scan("x", house.now)) for who in people for _ in range(19)))
+            house.advance(HOUR)
+        assert len(state_of(house).rejected) == 50
+        assert len(state_of(house).bad_tokens) == 3

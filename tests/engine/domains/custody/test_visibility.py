@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from engine.contract import Person
+from engine.domains.custody import SHIPMENT, qr
 from engine.domains.custody import commands as c
-from engine.domains.custody import qr
+from engine.domains.custody import events as e
 from engine.domains.custody.plan import names_of
+from engine.domains.custody.state import Shipment
 from engine.kernel.actor import Actor
 from engine.kernel.outcome import Rejected
-from testkit.house import House
+from engine.kernel.time import DAY, HOUR
+from testkit.house import OPENING, House
 from tests.engine.domains.custody.cast import (
     BOSS,
     CHAIN,
@@ -26,8 +29,11 @@ from tests.engine.domains.custody.cast import (
     SAM,
     TOM,
     at_the_door,
+    cancel,
+    code_of,
     customs,
     delivered,
+    enter,
     handed_on,
     link,
     photos,
@@ -35,6 +41,7 @@ from tests.engine.domains.custody.cast import (
     planned,
     problem,
     scan,
+    step,
     token,
     tracking,
     tried,
@@ -230,6 +237,55 @@ def test_a_problem_is_known_to_all_and_its_words_to_few() -> None:
         assert house.history(LEA, ROOM)[-1]["note"] == "he shouted"
         for actor in (TOM, RITA):
             assert house.history(actor, ROOM)[-1] == {"kind": "REFUSED"}
+
+
+def test_what_was_corrected_or_typed_is_shown_to_those_of_the_leg() -> None:
+    """Corrections, the delivery code, alerts: carriers see those of their own legs."""
+    with House() as house:
+        picked_up(house).given((TOM, tracking()))
+        wrong = c.CorrectTracking(
+            id="c", shipment="s1", number=2, cause="did_not_occur", reason="he slept"
+        )
+        house.given((MOD, wrong))
+        assert house.history(SAM, ROOM)[-1]["cause"] == "did_not_occur"
+        assert house.history(TOM, ROOM)[-1]["number"] == 2
+        assert house.history(LEA, ROOM)[-1] == {}
+        house.advance(2 * DAY)
+        assert [house.history(actor, ROOM)[-1] == {} for actor in (SAM, TOM, LEA)] == [
+            False,
+            False,
+            True,
+        ]
+        house.given((LEA, scan(token(house, 2), house.now)), (LEA, enter(code_of(house))))
+        shown = [house.history(actor, ROOM)[-3] for actor in (SAM, LEA, TOM)]
+        assert shown == [{"step_seq": 3, "scan_id": "s1.q3.1.code"}] * 2 + [{}]
+
+
+def test_a_late_hand_over_is_shown_to_its_parties() -> None:
+    """HandoffLate."""
+    late = (step("SENDER:sam", "TRAVELER:tom", "lagos", planned_at=OPENING), *CHAIN[1:])
+    with House() as house:
+        planned(house, steps=late).advance(2 * HOUR)
+        assert house.history(TOM, ROOM)[-1] == {"step_seq": 1, "planned_at": OPENING}
+        assert house.history(LEA, ROOM)[-1] == {}
+
+
+def test_why_it_was_called_off_is_for_sender_and_staff() -> None:
+    """And why it goes back."""
+    with House() as house:
+        planned(house).given((SAM, cancel("cold feet")))
+        assert house.history(SAM, ROOM)[-1] == {"shipment": "s1", "reason": "cold feet"}
+        assert house.history(TOM, ROOM)[-1] == {"shipment": "s1"}
+
+
+def test_whoever_gets_a_part_sees_their_legs_from_now_on() -> None:
+    """Regrouped by the plan that names them."""
+    found = SHIPMENT.regroups(
+        Shipment(),
+        e.HandoffsReplanned(first_seq=2, steps=CHAIN[1:], names={}, reason="x", by="mod"),
+    )
+    assert list(found) == ["tom", "lea"]
+    assert not list(SHIPMENT.regroups(Shipment(), e.ShipmentDelivered(shipment="s1")))
 
 
 class Cards:
