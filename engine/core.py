@@ -53,10 +53,12 @@ encode = msgspec.json.Encoder().encode
 class Room:
     """One unit of order: its state, and where its log stands."""
 
-    __slots__ = ("domain", "has_timers", "hash", "name", "seq", "soft", "state", "tail")
+    __slots__ = ("domain", "has_timers", "hash", "key", "name", "seq", "soft", "state", "tail")
 
-    def __init__(self, name: str, domain: Domain) -> None:
+    def __init__(self, name: str, domain: Domain, key: bytes = b"") -> None:
         self.name = name
+        self.key = key
+        """What its receipts are hashed with."""
         self.domain = domain
         self.has_timers = domain.due is not never
         self.state = domain.initial()
@@ -64,6 +66,11 @@ class Room:
         self.seq = 0
         self.hash = CHAIN_START
         self.tail: deque[Record] = deque(maxlen=TAIL_RECORDS)
+
+
+def chain_key(vault: Vault | None, room: str) -> bytes:
+    """The key of a room's receipts. A core that only replays makes none, and needs none."""
+    return vault.mac("receipts", room) if vault else b""
 
 
 class Applied(Struct, frozen=True, gc=False):
@@ -255,7 +262,7 @@ class Core:
                 otherwise, _, claim = name[len(CLAIM_MARK) :].partition(" ")
                 return self._open(self.claims.get(claim, otherwise))
             domain = self.registry.domain_of(name)
-            return Room(name, domain) if domain else None
+            return Room(name, domain, chain_key(self.vault, name)) if domain else None
         return room
 
     def _decide(self, room: Room, command: Command | Message, actor: Actor) -> Decision:
@@ -290,7 +297,7 @@ class Core:
         user, react = actor.user, room.domain.react
         for event in events:
             body = encode(event)
-            chain = chain_hash(room.hash, room.name, room.seq + 1, self.now, user, body)
+            chain = chain_hash(room.key, room.hash, room.name, room.seq + 1, self.now, user, body)
             if asked and room.seq + 1 == seq:
                 answer = _with_receipt(answer, chain)
                 tail = (asked, command_hash, answer)
@@ -401,7 +408,9 @@ class Core:
         room = self._open(room_name)
         assert room is not None, f"no domain for {room_name}"
         body = encode(event)
-        chain = chain_hash(room.hash, room.name, room.seq + 1, self.now, THE_HOUSE.user, body)
+        chain = chain_hash(
+            room.key, room.hash, room.name, room.seq + 1, self.now, THE_HOUSE.user, body
+        )
         self._evolve(room, event)
         record = Record(
             self.position + 1, room.name, room.seq + 1, self.now, THE_HOUSE.user, body, chain

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from engine.contract import Command, Context, Decision, Domain, Event, fields_of
 from engine.kernel.actor import STAFF, SYSTEM, Actor
+from engine.kernel.money import AMOUNT_MAX
 from engine.kernel.time import Millis
 
 DEAD_LETTERS = "house:dead_letters"
@@ -34,11 +35,11 @@ class ReportErrand(Command, frozen=True, tag="house.report_errand"):
 
     source: str
     """The room whose event called for it."""
-    position: Annotated[int, Meta(ge=1)]
+    position: Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
     """Of that event, in the log."""
     channel: Word
     template: Word
-    attempts: Annotated[int, Meta(ge=0)]
+    attempts: Annotated[int, Meta(ge=0, le=1_000)]
     problem: Word
     """In a few fixed words. What was to be said, and to whom, stands nowhere."""
 

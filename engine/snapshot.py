@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.contract import Vault
-from engine.core import Core, Room
+from engine.core import Core, Room, chain_key
 from engine.kernel.market import Market
 from engine.kernel.time import Millis
 from engine.ledger.book import Book
@@ -82,7 +82,7 @@ def restore(
         return None
     try:
         image = msgspec.json.decode(body, type=Image)
-        rooms = [_room(found, registry) for found in image.rooms]
+        rooms = [_room(found, registry, vault) for found in image.rooms]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         return None
     if image.version != VERSION:
@@ -94,9 +94,9 @@ def restore(
     return core
 
 
-def _room(image: RoomImage, registry: Registry) -> Room:
+def _room(image: RoomImage, registry: Registry, vault: Vault | None) -> Room:
     domain = registry.domains[image.name.partition(":")[0]]
-    room = Room(image.name, domain)
+    room = Room(image.name, domain, chain_key(vault, image.name))
     room.state = msgspec.json.decode(image.state, type=type(room.state))
     room.seq, room.hash = image.seq, image.hash
     return room

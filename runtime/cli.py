@@ -24,7 +24,7 @@ from runtime.config import (
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
 from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
-from runtime.tokens import issue_token
+from runtime.tokens import issue_token, vault_of
 from runtime.verify import VerifyError, verify, verify_room
 
 EXIT_FAILED = 1
@@ -138,7 +138,8 @@ def _verify(config: Config, arguments: argparse.Namespace) -> int:
 async def _verify_room(config: Config, room: str) -> int:
     log = open_log(config)
     try:
-        found = await verify_room(log, build_registry(find_domains()), room)
+        vault = vault_of(config, is_made=False)
+        found = await verify_room(log, build_registry(find_domains()), vault, room)
     finally:
         await log.close()
     print(f"log      {place_of(config)}")
@@ -156,9 +157,9 @@ async def _verify_log(config: Config) -> int:
     log = open_log(config)
     progress = Progress("verifying", "records")
     try:
-        found = await verify(
-            log, build_registry(find_domains()), read_markets(config.markets), progress.show
-        )
+        registry, markets = build_registry(find_domains()), read_markets(config.markets)
+        vault = vault_of(config, is_made=False)
+        found = await verify(log, registry, markets, vault, progress.show)
     finally:
         progress.end()
         await log.close()

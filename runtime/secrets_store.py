@@ -9,16 +9,17 @@ from pathlib import Path
 from runtime.config import ConfigError
 
 
-def secret_of(data: str, name: str, configured: str) -> str:
-    """The configured secret, or the one in `data/name`, made now if there is none.
+def secret_of(data: str, name: str, configured: str, *, is_made: bool = True) -> str:
+    """The configured secret, or the one in `data/name`, made now if there is none and it may be.
 
-    Raises ConfigError if the folder cannot be used."""
+    Raises ConfigError if the folder cannot be used, or has no such secret."""
     if configured:
         return configured
     path = Path(data) / name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if is_made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if is_made and not path.exists():
             _make(path)
         return path.read_text().strip()
     except OSError as problem:

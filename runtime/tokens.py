@@ -27,9 +27,9 @@ def tokens_of(config: Config) -> Tokens:
         raise ConfigError(f"tokens: {problem}") from None
 
 
-def vault_of(config: Config) -> HouseVault:
-    """The house's keys. Raises ConfigError."""
-    root = secret_of(config.data, "vault_secret", config.vault_secret).encode()
+def vault_of(config: Config, *, is_made: bool = True) -> HouseVault:
+    """The house's keys, made now if there are none and they may be. Raises ConfigError."""
+    root = secret_of(config.data, "vault_secret", config.vault_secret, is_made=is_made).encode()
     if len(root) < ROOT_BYTES_MIN:
         raise ConfigError(f"--vault-secret needs at least {ROOT_BYTES_MIN} characters")
     return HouseVault(root)

@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from engine import snapshot
-from engine.contract import Domain
-from engine.core import Core
+from engine.contract import Domain, Vault
+from engine.core import Core, chain_key
 from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.market import Market
 from engine.kernel.record import CHAIN_START, Record, chain_hash
@@ -53,6 +53,7 @@ async def verify(
     log: EventLog,
     registry: Registry,
     markets: dict[str, Market],
+    vault: Vault,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verified:
     """Replay from the first record, ignoring snapshots. Raises VerifyError."""
@@ -67,7 +68,7 @@ async def verify(
                 _check(core)
                 checked = core.position
             previous = chains.get(record.room, CHAIN_START)
-            chains[record.room] = _follow(record, previous)
+            chains[record.room] = _follow(record, previous, vault)
             try:
                 core.replay(record)
             except AssertionError as problem:
@@ -89,7 +90,7 @@ async def verify(
     )
 
 
-async def verify_room(log: EventLog, registry: Registry, room: str) -> VerifiedRoom:
+async def verify_room(log: EventLog, registry: Registry, vault: Vault, room: str) -> VerifiedRoom:
     """Check one room by its own records: each receipt follows from the one before, and after each
     decision the invariants of its rules hold. Raises VerifyError."""
     domain = registry.domain_of(room)
@@ -103,7 +104,7 @@ async def verify_room(log: EventLog, registry: Registry, room: str) -> VerifiedR
             # The records of one decision have one time; in their midst nothing is promised.
             if record.at > last_at:
                 _check_room(domain, state, seq)
-            seq, receipt = record.seq, _follow(record, receipt)
+            seq, receipt = record.seq, _follow(record, receipt, vault)
             event = registry.event_decoder.decode(record.event)
             evolve = domain.evolve.get(type(event))
             if evolve is not None:
@@ -124,13 +125,17 @@ def _check_room(domain: Domain, state: Any, seq: int) -> None:
         raise VerifyError(f"after seq {seq}: {problem}") from problem
 
 
-def _follow(record: Record, previous: str) -> str:
+def _follow(record: Record, previous: str, vault: Vault) -> str:
     """The record's receipt, which must follow from the one before it in its room."""
-    chained = chain_hash(previous, record.room, record.seq, record.at, record.actor, record.event)
+    key = chain_key(vault, record.room)
+    chained = chain_hash(
+        key, previous, record.room, record.seq, record.at, record.actor, record.event
+    )
     if chained != record.hash:
         raise VerifyError(
             f"position {record.position}: the hash of {record.room} seq {record.seq} "
-            "does not follow from the records before it; the log has been changed"
+            "does not follow from the records before it: the log has been changed, or this is "
+            "not the vault secret that it was written with"
         )
     return chained
 

@@ -11,7 +11,7 @@ import msgspec
 
 from engine import snapshot
 from engine.contract import Command
-from engine.core import Core
+from engine.core import Core, chain_key
 from engine.domains.auction.codes import BID_TOO_LOW
 from engine.domains.auction.commands import PlaceBid
 from engine.house import DEAD_LETTERS
@@ -26,6 +26,7 @@ from testkit.naive_dispatch import NaiveDispatch
 from testkit.naive_market import NaiveMarket
 from testkit.violation import expect
 from testkit.virtual_loop import Life
+from testkit.world import vault
 
 ASK_AGAIN = (UNKNOWN, UNAVAILABLE, OVERLOADED)
 """Refusals that do not say what became of the command."""
@@ -46,6 +47,7 @@ class Auditor:
         self.dispatch = NaiveDispatch()
         self.twin = Core(registry, markets)
         """What replay makes of the log, record by record."""
+        self._vault = vault()
         self._registry = registry
         self._markets = markets
         self._slow_twin = Core(registry, markets)
@@ -178,6 +180,7 @@ class Auditor:
         latest = self.records[-1].at if self.records else 0
         expect(record.at >= latest, f"ENG-4: time goes back at {record.position}")
         chain = chain_hash(
+            chain_key(self._vault, record.room),
             before.hash if before else CHAIN_START,
             record.room,
             record.seq,

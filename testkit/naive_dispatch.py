@@ -90,7 +90,9 @@ class NaiveDispatch:
                 offer["offer"] not in self._offers,
                 f"dispatch INV-8: {offer['offer']} is sent again",
             )
-            expect(offer["driver"] not in self.has, f"dispatch D1: {offer['driver']} is busy")
+            # A neighbour may learn late that its driver is busy: then it refuses the claim.
+            is_free = offer["driver"] not in self.has or offer["zone"]
+            expect(is_free, f"dispatch D1: {offer['driver']} is busy")
             expect(offer["distance_m"] <= event["radius_m"], f"dispatch D1, D7: {offer} is too far")
             facts = (event["order"], offer["driver"], event["expires_at"])
             self._offers[offer["offer"]] = facts

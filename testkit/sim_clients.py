@@ -112,7 +112,8 @@ class Person:
 
     async def _reuse(self, actor: Actor, command: Command) -> None:
         """Another command with the same id is refused, now and after a restart."""
-        field = next((n for n in ("amount", "max_amount", "reason") if hasattr(command, n)), None)
+        fields = ("amount", "max_amount", "reason")
+        field = next((n for n in fields if getattr(command, n, None) is not None), None)
         if field is None:
             return
         other: Any = "another reason" if field == "reason" else getattr(command, field) + 1

@@ -1,6 +1,6 @@
 """What stands in the log: one record for each event, and the chain that binds them."""
 
-from hashlib import sha256
+import hmac
 
 from msgspec import Struct
 
@@ -34,7 +34,13 @@ class Record(Struct, frozen=True, gc=False):
     """JSON of the reply's `result`."""
 
 
-def chain_hash(previous: str, room: str, seq: int, at: int, actor: str, event: bytes) -> str:
-    """The receipt of an event: its hash covers the one before (auction X8)."""
+def chain_hash(
+    key: bytes, previous: str, room: str, seq: int, at: int, actor: str, event: bytes
+) -> str:
+    """The receipt of an event: its hash covers the one before (auction X8).
+
+    It is keyed. People hold receipts of events that they may not see in full: with a plain hash
+    they could try every reserve price, or every maximum, until one fits. Who is given the room's
+    key can check the whole chain."""
     head = f"{previous}\n{room}\n{seq}\n{at}\n{actor}\n"
-    return sha256(head.encode() + event).hexdigest()
+    return hmac.digest(key, head.encode() + event, "sha256").hex()

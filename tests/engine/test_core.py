@@ -62,7 +62,9 @@ def test_events_of_a_room_are_chained_by_their_receipts() -> None:
     tail = core.rooms["toy:t1"].tail
     previous = CHAIN_START
     for r in tail:
-        previous = chain_hash(previous, r.room, r.seq, r.at, r.actor, r.event)
+        previous = chain_hash(
+            core.rooms[r.room].key, previous, r.room, r.seq, r.at, r.actor, r.event
+        )
         assert r.hash == previous
     assert core.rooms["toy:t1"].hash == previous
 

@@ -121,7 +121,7 @@ def strange(self: Session, id_: str | None, rejected: Rejected) -> None:
     self._connection.send(msgspec.json.encode(_error(id_, rejected)))
 
 
-def meddlesome(self: Desk, command: Any, caller: Any) -> Rejected:
+def meddlesome(self: Desk, command: Any, actor: Any) -> Rejected:
     """A desk that notes in the books whom it has turned away."""
     assert isinstance(self.sink, InlineSink)
     self.sink.core.claims[f"refused:{command.id}"] = "house:door"
@@ -146,7 +146,7 @@ def test_planted_faults_are_found(registry: Registry, monkeypatch: pytest.Monkey
         (Session, "refuse", twice),
         (Session, "refuse", lambda self, id_, rejected: None),
         (Session, "refuse", strange),
-        (Desk, "refuse", meddlesome),
+        (Desk, "may", meddlesome),
         (Decoder, "decode", lambda self, text: msgspec.json.decode(text)),
     ):
         with monkeypatch.context() as patch:

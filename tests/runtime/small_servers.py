@@ -5,7 +5,7 @@ import datetime
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -34,31 +34,48 @@ class Provider:
 
 @asynccontextmanager
 async def provider(
-    answer: Callable[[Asked], tuple[int, bytes] | None],
+    answer: Callable[[Asked], tuple[int, bytes] | None], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Provider]:
     """An HTTP/1.1 server that closes after each answer."""
     found = Provider("", answer)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        line, *lines = head.strip().split("\r\n")
-        headers = {k.lower(): v.strip() for k, _, v in (one.partition(":") for one in lines)}
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-        found.asked.append(Asked(line, headers, body))
-        said = found.answer(found.asked[-1])
-        if said is None:
-            await reader.read()
-        else:
-            status, content = said
-            length = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n"
-            writer.write(length.encode() + content)
-            await writer.drain()
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await _answer(found, reader, writer)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1?key=k"
+    serving: set[asyncio.Task[None]] = set()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    found.url = (
+        f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1?key=k"
+    )
     async with server:
         yield found
+    if serving:
+        await asyncio.wait(serving, timeout=5)
+
+
+async def _answer(
+    found: Provider, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    line, *lines = head.strip().split("\r\n")
+    headers = {k.lower(): v.strip() for k, _, v in (one.partition(":") for one in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    found.asked.append(Asked(line, headers, body))
+    said = found.answer(found.asked[-1])
+    if said is None:
+        await reader.read()
+        return
+    status, content = said
+    length = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n"
+    writer.write(length.encode() + content)
+    await writer.drain()
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

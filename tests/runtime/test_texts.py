@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from engine.contract import Command
+from engine.contract import Command, tag_of
+from engine.domains.negotiation.commands import PostText
+from engine.domains.negotiation.texts import TEMPLATE
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.kernel.outside import Compose
 from engine.sequencer import Accepted, Refused
@@ -45,10 +47,10 @@ class Post(Command, frozen=True, tag="talk.post"):
 class Answered(Struct):
     """A writer that notes what is submitted, and whether it can write."""
 
-    submitted: list[Post] = []
+    submitted: list[Any] = []
     unavailable: int = 0
 
-    def submit(self, command: Post, actor: Any, to: Callable[[Any], None]) -> None:
+    def submit(self, command: Command, actor: Any, to: Callable[[Any], None]) -> None:
         """Refuse so often, then accept."""
         assert actor.role == "system"
         self.submitted.append(command)
@@ -169,6 +171,19 @@ async def test_the_command_is_sent_until_it_is_decided() -> None:
     sink = Answered(unavailable=2)
     await carrier_with(None, sink).carry(JOB)
     assert [post.id for post in sink.submitted] == ["errand-5-0"] * 3
+
+
+async def test_what_a_negotiation_wants_said_can_be_posted() -> None:
+    """Its errand names a command that there is, with all the fields of it but the text."""
+    wanted = Compose(
+        tag_of(PostText), TEMPLATE, {"sentence": SENTENCE}, {"negotiation": "n1", "message": 3}
+    )
+    sink = Answered()
+    commands: dict[str, type[Command]] = {tag_of(PostText): PostText}
+    carrier = TextCarrier(commands, None, Breaker(Clock()), lambda: sink, _at_once)  # type: ignore[arg-type,return-value]
+    await carrier.carry(Job(5, 0, "negotiation:n1", wanted))
+    (posted,) = sink.submitted
+    assert posted == PostText(id="errand-5-0", negotiation="n1", message=3, text=SENTENCE)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from persistence.errors import CorruptLog
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.verify import VerifyError, verify, verify_room
 from testkit.house import House
+from testkit.world import vault
 from tests.engine.domains.custody.cast import delivered, handed_on
 
 ROOM = "shipment:s1"
@@ -26,7 +27,7 @@ async def test_a_room_is_proved_by_its_own_records() -> None:
     """Every receipt follows; the last one covers the whole."""
     with House() as house:
         delivered(house)
-        found = await verify_room(await log_of(house), REGISTRY, ROOM)
+        found = await verify_room(await log_of(house), REGISTRY, vault(), ROOM)
         room = house.core.rooms[ROOM]
         assert (found.records, found.receipt) == (room.seq, room.hash)
         assert found.events["custody.handoff_scanned"] == 3
@@ -46,7 +47,7 @@ async def test_what_was_changed_is_found() -> None:
             records = log._store.rooms[ROOM]
             records[4] = replace(records[4], **change)
             with pytest.raises(VerifyError, match="has been changed"):
-                await verify_room(log, REGISTRY, ROOM)
+                await verify_room(log, REGISTRY, vault(), ROOM)
 
 
 async def test_what_was_left_out_is_found() -> None:
@@ -56,7 +57,7 @@ async def test_what_was_left_out_is_found() -> None:
         log = await log_of(house)
         del log._store.rooms[ROOM][4]
         with pytest.raises(CorruptLog, match="gap"):
-            await verify_room(log, REGISTRY, ROOM)
+            await verify_room(log, REGISTRY, vault(), ROOM)
 
 
 @pytest.mark.parametrize("room", ["shipment:nowhere", "castle:c1"])
@@ -65,7 +66,7 @@ async def test_a_room_that_is_not_there_is_not_proved(room: str) -> None:
     with House() as house:
         handed_on(house)
         with pytest.raises(VerifyError):
-            await verify_room(await log_of(house), REGISTRY, room)
+            await verify_room(await log_of(house), REGISTRY, vault(), room)
 
 
 async def test_the_whole_log_is_checked_between_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,5 +74,5 @@ async def test_the_whole_log_is_checked_between_decisions(monkeypatch: pytest.Mo
     monkeypatch.setattr("runtime.verify.PAGE", 1)
     with House() as house:
         delivered(house)
-        found = await verify(await log_of(house), REGISTRY, house.core.markets)
+        found = await verify(await log_of(house), REGISTRY, house.core.markets, vault())
         assert found.records == len(house.log)

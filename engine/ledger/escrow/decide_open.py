@@ -4,7 +4,7 @@ import re
 
 from msgspec.structs import replace
 
-from engine.contract import Context, Decision
+from engine.contract import Context, Decision, Event
 from engine.kernel.ids import END, split_room
 from engine.kernel.limits import ESCROW_SHARES_MAX
 from engine.kernel.outcome import INVALID_TRANSITION, MALFORMED, Rejected
@@ -61,7 +61,7 @@ def _terms(asked: c.Open | OpenEscrow, ctx: Context) -> Terms:
     )
 
 
-def _opened(terms: Terms, ctx: Context) -> Decision:
+def _opened(terms: Terms, ctx: Context) -> list[Event] | Rejected:
     """What lies in the account already is what was paid: an auction has put it there (P4, P5).
     Every other escrow waits for its payer."""
     if refusal := _unsound(terms, ctx):
