@@ -10,8 +10,7 @@ MESSAGE_BYTES_MAX = 65_536
 """Largest frame or body in (PROTOCOL, connecting). The largest command is a tenth of it."""
 
 REQUEST_HEAD_BYTES_MAX = 131_072
-"""Largest head of an HTTP request, together with what arrives in the same read: twice what a
-body may have."""
+"""Largest head of an HTTP request."""
 
 BROKEN_FRAMES_MAX = 3
 """Frames in a row that are no JSON: whoever sends so many does not speak the protocol (4002)."""

@@ -17,6 +17,7 @@ from gateway.limits import REQUEST_HEAD_BYTES_MAX, UPLOAD_MS_MAX
 from gateway.wheel import OFF_WHEEL
 
 UPLOAD_PATH = b"/v1/files"
+HEAD_END = b"\r\n\r\n"
 HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -42,6 +43,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._listener = listener
         self._head_bytes = 0
         self._in_head = True
+        self._head_tail = b""
         self._is_upload = False
         self._upload_until_ms = 0
 
@@ -62,7 +64,7 @@ class BoundedHttp(HttpToolsProtocol):
     @override
     def data_received(self, data: bytes) -> None:
         if self._in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += self._head_part_of(data)
             if self._head_bytes > REQUEST_HEAD_BYTES_MAX:
                 self._refuse(HEAD_TOO_LARGE)
                 return
@@ -92,7 +94,15 @@ class BoundedHttp(HttpToolsProtocol):
         self._listener.wheel.drop(self)
         # What comes next on this connection is another request's head.
         self._in_head, self._head_bytes, self._is_upload = True, 0, False
+        self._head_tail = b""
         super().on_message_complete()
+
+    def _head_part_of(self, data: bytes) -> int:
+        """How many bytes of it are head: a large body may have come with it in one read."""
+        known = self._head_tail + data
+        end = known.find(HEAD_END)
+        self._head_tail = known[1 - len(HEAD_END) :]
+        return len(data) if end < 0 else end
 
     def _expect_request(self) -> None:
         self._listener.wheel.put(self, self._listener.settings.handshake_timeout_ms)

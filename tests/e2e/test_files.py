@@ -141,6 +141,18 @@ async def test_bodies_that_lie_about_themselves(on_sqlite: Place) -> None:
         assert len(files) == 2, "one file and its description"
 
 
+async def test_a_body_may_come_with_its_head(on_sqlite: Place) -> None:
+    """All in one piece, however large: the bound on heads is not one on what follows."""
+    async with on_sqlite.serve() as server:
+        token = bearer(server, "ann")["Authorization"]
+        head = f"POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
+        for cut in (0, 1, 2, 3):
+            whole = f"{head}Content-Length: {len(PNG)}\r\n\r\n".encode() + PNG
+            end = whole.index(b"\r\n\r\n") + cut
+            answer = await raw(server, whole[:end], whole[end:])
+            assert b" 201 " in answer.splitlines()[0]
+
+
 async def test_a_slow_upload_is_waited_for(on_sqlite: Place) -> None:
     """A phone in the country takes longer than a request may, as long as something comes."""
     async with on_sqlite.serve() as server:
@@ -158,14 +170,16 @@ async def test_a_slow_upload_is_waited_for(on_sqlite: Place) -> None:
         assert json.loads(answer.split(b"\r\n\r\n")[1])["size"] == 64
 
 
-async def raw(server: Server, request: bytes, *, hang_up: bool = False) -> bytes:
+async def raw(server: Server, *request: bytes, hang_up: bool = False) -> bytes:
     """What a server says to these bytes, until it hangs up, or we do."""
     parts = urlsplit(server.address)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     answer = bytearray()
     try:
         async with asyncio.timeout(15):
-            writer.write(request)
+            for piece in request:
+                writer.write(piece)
+                await writer.drain()
             if hang_up:
                 await writer.drain()
                 writer.write_eof()

@@ -101,7 +101,7 @@ def post_text(state: Negotiation, command: c.PostText, ctx: Context) -> Decision
     if state.status == "absent":
         return not_found(command.negotiation)
     for message in state.chat:
-        if message.seq == command.message and message.is_answer:
+        if message.seq == command.message and message.seq in state.unworded:
             in_time = ctx.now <= message.at + TEXT_MS
             fits = texts.says_only(command.text, message.price, state.currency)
             if in_time and fits and command.text != message.text:

@@ -76,6 +76,7 @@ def on_text(state: Negotiation, event: e.TextPosted, _: Millis) -> None:
     for message in state.chat:
         if message.seq == event.message:
             message.text = event.text
+    state.unworded.remove(event.message)
 
 
 def on_bound(state: Negotiation, event: e.PriceBound, _: Millis) -> None:
@@ -94,8 +95,9 @@ def _say(
     state: Negotiation, seq: int, at: Millis, sender: e.Sender, text: str, price: int | None
 ) -> None:
     state.said = seq
-    is_answer = sender == "SYSTEM"
-    state.chat.append(ChatMessage(seq, at, sender, text, price, is_answer))
+    state.chat.append(ChatMessage(seq, at, sender, text, price))
+    if sender == "SYSTEM":
+        state.unworded.append(seq)
     if len(state.chat) > MESSAGES_KEPT:
         del state.chat[0]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from engine.kernel.ids import room_name
+from engine.kernel.limits import BATCH_RECORDS_MAX
 from engine.kernel.money import Amount
 from engine.kernel.time import DAY, MINUTE, SECOND
 
@@ -35,6 +36,8 @@ PRODUCTS_MAX = 10_000
 """Products of one shop that have terms."""
 PAST_KEPT = 100
 """Latest negotiations of a shop that can be replayed under another strategy (X2)."""
+
+assert 4 * HAGGLING_MAX <= BATCH_RECORDS_MAX, "a step is one transaction"
 
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="pieces")]
 Stock = Annotated[int, Meta(ge=0, le=1_000_000_000, description="pieces in stock")]

@@ -34,8 +34,6 @@ class ChatMessage(Struct):
     sender: e.Sender
     text: str
     price: int | None = None
-    is_answer: bool = False
-    """Whether the house answered by itself, so that other words may come (M2)."""
 
 
 class Negotiation(Struct):
@@ -74,6 +72,8 @@ class Negotiation(Struct):
     """How many messages there have been."""
     chat: list[ChatMessage] = []
     """The latest, oldest first, at most MESSAGES_KEPT."""
+    unworded: list[int] = []
+    """Answers of the house, by `seq`, for which other words may come, once (M2)."""
     spoken_at: dict[str, list[Millis]] = {}
     """Sender -> when they last said something without a price, at most CHAT_MAX times (O3)."""
 

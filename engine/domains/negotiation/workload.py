@@ -48,7 +48,7 @@ def workload(dice: Dice, stage: Stage) -> Asked:
     turn = _turn(stage, dice.choice(stage.people[USER]), shop, product)
     status = turn.seen.get("status", "absent")
     if status == "absent" and not _is_negotiable(stage, shop, product) and dice.randrange(0, 4):
-        return dice.choice((_terms, _stock, _list))(dice, turn)
+        return dice.choice((_terms, _terms, _terms, _list))(dice, turn)
     suitable = _SUITABLE.get(status, (_open,))
     return dice.choice(suitable if dice.randrange(0, 10) else _ANYTHING)(dice, turn)
 
@@ -86,7 +86,7 @@ def _terms(dice: Dice, turn: Turn) -> Asked:
         auto_negotiate=bool(dice.randrange(0, 3)),
         strategy=dice.choice(STRATEGIES),
         breaks=dice.choice(((), (bulk,))),
-        stock=dice.choice((None, 1, 1, 5)),
+        stock=dice.choice((None, 1, 5, 5)),
     )
     return _keeper(dice, turn), command
 
