@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from engine.domains.dispatch import events as e
 from engine.domains.dispatch.geo import Place, units_north
 from engine.domains.dispatch.terms import (
     CASCADE_MS,
@@ -26,16 +27,29 @@ NEIGHBOUR = 12_000
 """So many metres north of the centre lies the other zone's."""
 RADIUS_M = 8_000
 
-JOBS = ("plain", "wrong", "fail", "slow", "none", "abroad", "batch", "line", "silent", "spare")
+JOBS = (
+    *("plain", "wrong", "fail", "slow", "none", "abroad", "batch", "line", "spare", "second"),
+    *("third", "silent", "refused", "regret"),
+)
 ROOMS = (
     "zone:z1",
     "zone:z2",
     *(f"delivery:{job}" for job in JOBS),
-    *(f"user:{name}" for name in (KEEPER, DAN, DEB, DOT, FAR)),
+    *(f"user:{name}" for name in (KEEPER, CUSTOMER, DAN, DEB, DOT, FAR)),
 )
 UNREACHABLE = {"dispatch.claim_returned", "dispatch.offer_open_again"}
 """Inside one process a neighbour answers in the same step, so nobody gives up waiting and nobody
 comes second meanwhile. tests/engine/domains/dispatch/test_neighbours.py has two processes."""
+
+CAUSES = {
+    ("dispatch.ops_alerted", "alert"): e.Alert,
+    ("dispatch.job_cancelled", "cause"): e.CancelCause,
+    ("dispatch.driver_offline", "cause"): e.OfflineCause,
+    ("dispatch.driver_assigned", "cause"): e.AssignCause,
+    ("dispatch.offers_returned", "cause"): e.ReturnCause,
+    ("dispatch.driver_arrived", "stop"): e.Stop,
+}
+"""Fields that have a fixed number of words: each of these is reached."""
 
 
 class Refused(Protocol):
@@ -148,7 +162,8 @@ async def deliveries(walk: Walk) -> None:
     await nobody_is_there(walk)
     await over_the_border(walk)
     await other_modes(walk)
-    await a_silent_shop(walk)
+    await offers_go_back(walk)
+    await orders_end_early(walk)
 
 
 async def drivers_come_and_go(walk: Walk) -> None:
@@ -197,7 +212,8 @@ async def wrong_codes(walk: Walk) -> None:
     await walk.must(CUSTOMER, "dispatch.reissue_code", order="wrong")
     digits = await wrong_code(walk, "wrong")
     for _ in range(LOCK_AT):
-        await walk.must(DEB, "dispatch.enter_delivery_code", code=digits)
+        refused = await walk.ask(DEB, "dispatch.enter_delivery_code", code=digits)
+        assert refused.code == "DELIVERY_CODE_INVALID"
     await override(walk, "wrong")
 
 
@@ -266,13 +282,26 @@ async def other_modes(walk: Walk) -> None:
     await walk.advance(CASCADE_MS)
     await take(walk, "line", DOT)
     await walk.must(KEEPER, "dispatch.cancel_order", order="line")
+
+
+async def offers_go_back(walk: Walk) -> None:
+    """One driver leaves, another takes another job, and an order is called off."""
+    await ping(walk, DAN)
     await paid(walk, "spare", mode="broadcast")
     await walk.must(DOT, "dispatch.go_offline")
+    await paid(walk, "second", mode="broadcast")
+    await take(walk, "second", DAN)
+    await online(walk, DEB)
+    await paid(walk, "third", mode="broadcast")
+    await walk.must(BOSS, "dispatch.cancel_order", order="third", reason="by request")
 
 
-async def a_silent_shop(walk: Walk) -> None:
-    """Ten minutes, and the money goes back."""
-    await paid(walk, "silent", shop_approval="required")
+async def orders_end_early(walk: Walk) -> None:
+    """The shop does not answer, or says no; the customer does not want it any more."""
+    for order in ("silent", "refused", "regret"):
+        await paid(walk, order, shop_approval="required")
+    await walk.must(KEEPER, "dispatch.shop_reject", order="refused", reason="sold out")
+    await walk.must(CUSTOMER, "dispatch.cancel_order", order="regret")
     await walk.advance(SHOP_MS)
 
 
@@ -330,8 +359,5 @@ async def codes_of_the_door(walk: Walk, refusals: Refused) -> None:
     await no("CODE_REISSUE_LIMIT", CUSTOMER, "dispatch.reissue_code", order="plain")
     digits = await wrong_code(walk, "plain")
     for _ in range(LOCK_AT):
-        wrong = (await walk.must(DAN, enter, code=digits)).result
-        # A refusal would leave no trace, so a wrong code is an answer (docs/decisions/0018).
-        assert wrong["accepted"] is False
-        refusals.heard.add(wrong["code"])
+        await no("DELIVERY_CODE_INVALID", DAN, enter, code=digits)
     await no("DELIVERY_CODE_LOCKED", DAN, enter, code=await right_code(walk, "plain"))

@@ -1,6 +1,7 @@
 """Deliveries over the wire: from the payment to the door, a thousand races, and a kill."""
 
 from contextlib import AsyncExitStack
+from typing import get_args
 
 from engine.domains.dispatch.terms import LOCK_AT
 from engine.kernel.time import SECOND
@@ -68,7 +69,7 @@ async def the_driver_brings_it(walk: Walk, made: Heard, customer: Client) -> Non
     assert refused.code == "FORBIDDEN"
     code = await town.right_code(walk, "o1")
     done = await walk.must(DAN, "dispatch.enter_delivery_code", code=code)
-    assert done.result["accepted"] is True
+    assert done.result["status"] == "COMPLETED"
     said = str(walk_heard(await walk.client(DAN)))
     assert f"'{code}'" not in said
 
@@ -107,15 +108,17 @@ async def test_every_event_of_dispatch_is_heard(on_sqlite: Place) -> None:
     known = {tag for tag in registry.events if tag.startswith(("dispatch.", "delivery."))}
     async with on_sqlite.serve("--test-clock") as server, walking(server) as walk:
         await town.deliveries(walk)
-        heard: set[str] = set()
         async with connected(server.websocket, walk.token(BOSS)) as ear:
             for room in town.ROOMS:
                 reply = await ear.subscribe(room, after=0)
                 if reply.seq:
                     await ear.hear(room=room, seq=reply.seq)
                 assert ear.seqs(room) == list(range(1, reply.seq + 1))
-            heard = {message.event for message in ear.unasked if message.type == "event"}
-        assert known - heard == town.UNREACHABLE
+            heard = [message for message in ear.unasked if message.type == "event"]
+        assert known - {message.event for message in heard} == town.UNREACHABLE
+        for (tag, field), words in town.CAUSES.items():
+            said = {message.data[field] for message in heard if message.event == tag}
+            assert said == set(get_args(words)), tag
         server.process.stop()
         assert await server.process.ended() == 0
     verified = await on_sqlite.verify()
@@ -171,8 +174,14 @@ async def test_a_kill_in_the_midst_of_offers(place: Place) -> None:
         await town.take(walk, "locked", DAN)
         await walk.must(DAN, "dispatch.confirm_pickup", order="locked")
         digits = await town.wrong_code(walk, "locked")
-        for _ in range(LOCK_AT):
-            await walk.must(DAN, "dispatch.enter_delivery_code", code=digits)
+        for tries_left in (4, 3, 2, 1, 5):
+            wrong = await walk.ask(
+                DAN, "dispatch.enter_delivery_code", id_=f"w{tries_left}", code=digits
+            )
+            assert (wrong.code, wrong.details["tries_left"]) == (
+                "DELIVERY_CODE_INVALID",
+                tries_left,
+            )
         await town.paid(walk, "assigned")
         await town.take(walk, "assigned", DEB)
         await town.online(walk, DOT)
@@ -186,6 +195,8 @@ async def test_a_kill_in_the_midst_of_offers(place: Place) -> None:
         assert late.code == "OFFER_EXPIRED"
         jobs = (await walk.door.room("zone:z1", walk.token(BOSS)))["jobs"]
         assert (jobs["assigned"]["status"], jobs["assigned"]["driver"]) == ("DRIVER_ASSIGNED", DEB)
+        again = await walk.ask(DAN, "dispatch.enter_delivery_code", id_="w2", code=digits)
+        assert (again.code, again.details["tries_left"]) == ("DELIVERY_CODE_INVALID", 2)
         assert jobs["locked"]["code_attempts"] == LOCK_AT
         assert not [x for x in jobs["open"]["offers"].values() if x["state"] == "OPEN"]
         code = await town.right_code(walk, "locked")

@@ -7,6 +7,7 @@ from engine.registry import build_registry, find_domains
 from tests.e2e.custody_walk import codes_of_custody
 from tests.e2e.dispatch_walk import codes_of_dispatch
 from tests.e2e.escrow_walk import codes_of_escrows
+from tests.e2e.haggling_walk import codes_of_haggling
 from tests.e2e.identity_walk import codes_of_people, open_market
 from tests.e2e.places import Place
 from tests.e2e.walk import BOSS, GUEST, POOR, Walk, usd, walking
@@ -58,6 +59,7 @@ async def test_every_code_is_said_over_the_wire(on_sqlite: Place) -> None:
         await codes_of_drafts(walk, refusals)
         await codes_of_bids(walk, refusals)
         await codes_of_the_end(walk, refusals)
+        await codes_of_haggling(walk, refusals)
         await codes_of_people(walk, on_sqlite.data, refusals)
         await codes_of_custody(walk, refusals.heard)
         assert refusals.heard == set(refusals.known) - set(ELSEWHERE)

@@ -1,6 +1,6 @@
 """Every event and every state of an auction is reached over the wire, and heard on a feed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from engine.domains.auction import events as e
@@ -14,7 +14,7 @@ from engine.ledger.escrow import events as escrow
 from engine.ledger.events import PayoutStatus
 from engine.registry import build_registry, find_domains
 from testkit.client import Heard, connected
-from tests.e2e import dispatch_walk
+from tests.e2e import dispatch_walk, haggling_walk
 from tests.e2e.custody_walk import PARCELS, PEOPLE, shipments
 from tests.e2e.escrow_walk import DEALS, escrows, payouts
 from tests.e2e.identity_walk import Google, people
@@ -58,6 +58,7 @@ CAUSES = {
     ("custody.step_failed", "cause"): custody.FailCause,
     ("custody.custody_resolved", "outcome"): Outcome,
     ("custody.delivery_proof_recorded", "method"): ProofMethod,
+    **haggling_walk.CAUSES,
 }
 """Fields that have a fixed number of words: each of these is reached too."""
 
@@ -96,8 +97,10 @@ async def test_every_event_and_every_state_is_reached(on_sqlite: Place) -> None:
         await payouts(walk)
         await shipments(walk)
         await dispatch_walk.deliveries(walk)
+        await haggling_walk.haggling(walk)
         await dead_letter(walk)
-        events = await heard(walk, *await people(walk, on_sqlite.data, google))
+        events = await heard(walk, ROOMS)
+        events += await heard(walk, await people(walk, on_sqlite.data, google))
         assert {event.event for event in events} == known_events() - UNREACHABLE
         for (tag, field), words in CAUSES.items():
             said = {event.data[field] for event in events if event.event == tag}
@@ -127,14 +130,15 @@ ROOMS = (
     "auction_group:g1",
     "auction_group:crowd",
     *dispatch_walk.ROOMS,
+    *haggling_walk.ROOMS,
     "house:dead_letters",
 )
 
 
-async def heard(walk: Walk, *rooms: str) -> list[Heard]:
-    """The whole past of every room, as an admin hears it on a feed."""
+async def heard(walk: Walk, rooms: Sequence[str]) -> list[Heard]:
+    """The whole past of these rooms, as an admin hears it on a feed."""
     async with connected(walk.server.websocket, walk.token(BOSS)) as ear:
-        for room in (*ROOMS, *rooms):
+        for room in rooms:
             reply = await ear.subscribe(room, after=0)
             if reply.seq:
                 await ear.hear(room=room, seq=reply.seq)

@@ -16,6 +16,7 @@ ROLES = {
     "meg": "manager",
     "dora": "dealer",
     "kim": "shopkeeper",
+    "hal": "shopkeeper",
     "robot": "system",
     "kit": "shopkeeper",
     **dict.fromkeys(("dan", "deb", "dot", "fay"), "driver"),

@@ -257,8 +257,7 @@ class ArriveAtCustomer(DoorCommand, frozen=True, tag="dispatch.arrive_at_custome
 
 
 class EnterDeliveryCode(DoorCommand, frozen=True, kw_only=True, tag="dispatch.enter_delivery_code"):
-    """The driver types what the customer says (C3). A wrong code is taken, counted and answered
-    with `accepted: false`: a refusal would leave no trace, and the tries would be free."""
+    """The driver types what the customer says (C3). A wrong code is refused, and counted."""
 
     ROLES: ClassVar[frozenset[str]] = DRIVERS
 

@@ -3,11 +3,12 @@
 from hmac import compare_digest
 from typing import Any
 
-from engine.contract import Context, Decision, Event, Vault
+from engine.contract import Context, Decision, Event, Noted, Vault
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.codes import (
     CODE_REISSUE_LIMIT,
+    DELIVERY_CODE_INVALID,
     DELIVERY_CODE_LOCKED,
     NOT_ASSIGNED_DRIVER,
     NOT_PICKED_UP,
@@ -121,14 +122,17 @@ def enter_code(state: Zone, command: c.EnterDeliveryCode, ctx: Context) -> Decis
     return _wrong(job, ctx)
 
 
-def _wrong(job: Job, ctx: Context) -> list[Event]:
+def _wrong(job: Job, ctx: Context) -> Noted:
+    """A refusal that is written down, for a try that left no trace would be free."""
     order, attempt = job.terms.order, job.code_attempts + 1
     events: list[Event] = [e.DeliveryCodeRejected(order=order, driver=job.driver, attempt=attempt)]
-    if attempt == LOCK_AT:
-        events.append(e.CodeLocked(order=order, until=ctx.now + LOCK_MS))
-    elif attempt == OPS_ONLY_AT:
-        events.append(e.CodeLocked(order=order, until=None))
-    return events
+    until = ctx.now + LOCK_MS if attempt == LOCK_AT else None
+    if attempt in (LOCK_AT, OPS_ONLY_AT):
+        events.append(e.CodeLocked(order=order, until=until))
+    limit = LOCK_AT if attempt < LOCK_AT else OPS_ONLY_AT
+    details = {"tries_left": limit - attempt, "locked_until": until}
+    message = "the code is wrong; ask the customer to read it out again"
+    return Noted(Rejected(DELIVERY_CODE_INVALID, message, details), events)
 
 
 def _locked(job: Job, ctx: Context) -> Rejected | None:
@@ -146,12 +150,6 @@ def _locked(job: Job, ctx: Context) -> Rejected | None:
             {"until": job.code_locked_until},
         )
     return None
-
-
-def tries_left(job: Job) -> int:
-    """Until the next lock."""
-    limit = LOCK_AT if job.code_attempts < LOCK_AT else OPS_ONLY_AT
-    return max(limit - job.code_attempts, 0)
 
 
 def completed(job: Job) -> e.OrderCompleted:

@@ -11,6 +11,7 @@ from engine.domains.dispatch.guards import (
     forbidden,
     is_ops,
     no_reason,
+    no_such_step,
     not_eligible,
     not_the_driver,
     not_the_shop,
@@ -31,6 +32,8 @@ def retry(state: Zone, command: c.RetrySearch, ctx: Context) -> Decision:
     refusal = None if is_ops(ctx) else not_the_shop(job, ctx)
     if refusal := refusal or out_of_place(job, command):
         return refusal
+    if job.claim is not None:
+        return no_such_step("UNASSIGNED, and a driver is being asked for", command)
     if command.ask_again and not is_ops(ctx):
         return forbidden("who has declined is asked again by operators only (`ask_again`)")
     excluded = excluded_from(job, ask_again=command.ask_again)

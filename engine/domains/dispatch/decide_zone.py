@@ -8,13 +8,15 @@ from engine.domains.dispatch import events as e
 from engine.domains.dispatch.guards import impossible, no_such_step, no_zone
 from engine.domains.dispatch.state import Zone
 from engine.domains.dispatch.terms import Neighbours, Settings
+from engine.kernel.outcome import Rejected
 
 
 def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
     """Once, for a zone never moves: its jobs and drivers are found by where it is."""
     if state.zone:
         return no_such_step("open", command)
-    if refusal := impossible(command.centre, None, ctx):
+    refusal = impossible(command.centre, None, ctx) or _lost(command.neighbours, ctx)
+    if refusal:
         return refusal
     settings = Settings(
         command.mode,
@@ -33,6 +35,12 @@ def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
     ]
 
 
+def _lost(neighbours: Neighbours, ctx: Context) -> Rejected | None:
+    """A neighbour that is not on the earth."""
+    refusals = (impossible(neighbour.centre, None, ctx) for neighbour in neighbours)
+    return next((refusal for refusal in refusals if refusal), None)
+
+
 def _others(neighbours: Neighbours, zone: str) -> Neighbours:
     """No zone is its own neighbour, and none is named twice."""
     named = {neighbour.zone: neighbour for neighbour in neighbours if neighbour.zone != zone}
@@ -49,6 +57,8 @@ def configure(state: Zone, command: c.ConfigureZone, ctx: Context) -> Decision:
         if (value := getattr(command, name)) is not None
     }
     if command.neighbours is not None:
+        if refusal := _lost(command.neighbours, ctx):
+            return refusal
         changes["neighbours"] = _others(command.neighbours, state.zone)
     settings = replace(state.settings, **changes)
     return [e.ZoneConfigured(settings=settings)] if settings != state.settings else ()

@@ -13,9 +13,9 @@ from engine.kernel.time import Millis
 
 OfflineCause = Literal["OWN", "GONE"]
 CancelCause = Literal["SHOP_REJECTED", "SHOP_SILENT", "CUSTOMER", "SHOP", "OPS"]
-ReturnCause = Literal["OFFLINE", "BUSY", "CANCELLED", "CLAIM_REFUSED"]
+ReturnCause = Literal["OFFLINE", "BUSY", "CANCELLED"]
 AssignCause = Literal["OFFER", "MANUAL"]
-ClaimCause = Literal["DRIVER_BUSY", "DRIVER_NOT_ELIGIBLE", "TIMEOUT", "NOT_WAITED_FOR"]
+ClaimCause = Literal["DRIVER_BUSY", "DRIVER_NOT_ELIGIBLE", "TIMEOUT"]
 LeftOutReason = Literal[
     "BUSY", "OFFLINE", "STALE", "DECLINED", "RELEASED", "OWN", "TRIED", "OFFERED", "BEYOND_CAP"
 ]

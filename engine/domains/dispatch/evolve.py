@@ -10,7 +10,7 @@ from engine.domains.dispatch import evolve_search as search
 from engine.domains.dispatch.evolve_drivers import driver_of, free_driver
 from engine.domains.dispatch.evolve_search import stop_search
 from engine.domains.dispatch.state import ENDED, Job, JobStatus, Zone
-from engine.domains.dispatch.terms import FORGET_MS, LOCK_AT, LOCK_MS, SHOP_MS, STALE_MS
+from engine.domains.dispatch.terms import FORGET_MS, LOCK_AT, LOCK_MS, SHOP_MS
 from engine.kernel.time import Millis
 
 Last = e.JobCancelled | e.OrderCompleted | e.PackageReturned
@@ -99,6 +99,9 @@ def on_released(state: Zone, event: e.DriverReleased, at: Millis) -> None:
     del state.assigned[event.driver]
     if not event.driver_zone:
         free_driver(state, event.driver, event.order, at)
+    for name in job.offers:
+        if state.offers[name].state == "ACCEPTED":
+            search.end_offer(state, name, "RETURNED")
     state.agenda.drop("pickup", event.order)
     job.status, job.wave = "SEARCHING", 0
     job.released.append(event.driver)
@@ -168,15 +171,15 @@ def on_returned(state: Zone, event: e.PackageReturned, at: Millis) -> None:
     _leave(state, event, "RETURNED", at)
 
 
-def on_alert(state: Zone, event: e.OpsAlerted, at: Millis) -> None:
-    """Each alert is given once: what it was about is done with, or waits for the next."""
+def on_alert(state: Zone, event: e.OpsAlerted, _: Millis) -> None:
+    """Each alert is given once. Of a driver's silence there may be another after the next ping."""
     match event.alert:
         case "NO_PICKUP":
             state.agenda.drop("pickup", event.order)
         case "NO_DELIVERY":
             state.agenda.drop("delivery", event.order)
         case "STALE_POSITION":
-            state.agenda.put("stale", event.driver, at + STALE_MS)
+            state.agenda.drop("stale", event.driver)
         case "DRIVER_GONE":
             state.agenda.drop("away", event.driver)
         case "NO_DRIVER" | "PICKUP_OBJECTED":

@@ -12,7 +12,7 @@ from engine.kernel.time import Millis
 
 
 def driver_of(state: Zone, driver: str) -> Driver:
-    """What is known of a driver; a new leaf if it is the first time."""
+    """What is known of a driver; new if it is the first time."""
     found = state.drivers.get(driver)
     if found is None:
         found = state.drivers[driver] = Driver()

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from math import asin, cos, pi, sin, sqrt
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 EARTH_M = 6_371_009
 """Mean radius."""
@@ -13,11 +14,17 @@ LAT_MAX = 90 * DEGREE
 LON_MAX = 180 * DEGREE
 
 
+Coordinate = Annotated[
+    int, Meta(ge=-(2**53), le=2**53, description="degrees times 10,000,000 (WGS84)")
+]
+"""As wide as a client's numbers; whether the point exists, the rule says (LOCATION_INVALID)."""
+
+
 class Place(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A point: degrees north and east, times 10,000,000, as whole numbers."""
 
-    lat: int
-    lon: int
+    lat: Coordinate
+    lon: Coordinate
 
     @property
     def exists(self) -> bool:

@@ -75,6 +75,14 @@ class ShopNotified(Event, frozen=True, tag="dispatch.shop_notified"):
     """NO_DRIVER_FOUND, where that is why."""
 
 
+class OrderUpdated(Event, frozen=True, tag="dispatch.order_updated"):
+    """To a customer: how one of your orders stands. Who brings it stands in `delivery:{order}`."""
+
+    order: str
+    number: str
+    status: str
+
+
 NOTICES: tuple[type[Event], ...] = (
     OfferMade,
     OfferClosed,
@@ -83,4 +91,5 @@ NOTICES: tuple[type[Event], ...] = (
     JobEnded,
     ApprovalRequested,
     ShopNotified,
+    OrderUpdated,
 )

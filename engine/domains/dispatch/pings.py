@@ -8,7 +8,6 @@ from engine.domains.dispatch.geo import distance_m
 from engine.domains.dispatch.index import Positions
 from engine.domains.dispatch.state import Driver, Zone, positions_of
 from engine.domains.dispatch.terms import PING_MS, SPEED_MAX_M_S, delivery_room
-from engine.kernel.time import Millis
 
 TAKEN = ""
 TOO_SOON = "TOO_SOON"
@@ -85,9 +84,3 @@ def is_shared(state: Zone, driver: Driver) -> bool:
 def _for_staff(ctx: Context, user: str, command: c.GoOnline | c.UpdateLocation) -> Soft:
     data = {"driver": user, "pos": command.pos, "at": ctx.now}
     return Soft(ctx.room, STAFF, user, "dispatch.driver_moved", data)
-
-
-def pinged_at(ctx: Context, driver: str) -> Millis:
-    """When the zone last heard from a driver; 0 if it does not remember."""
-    fix = positions_of(ctx).fixes.get(driver)
-    return fix.at if fix else 0

@@ -50,6 +50,17 @@ def _to_shop(job: Job, ctx: Context, status: str, code: str = "") -> list[Reacti
     return [Notify(owner, notice)] if owner else []
 
 
+def _to_both(job: Job, ctx: Context, status: str) -> list[Reaction]:
+    """Customer and shop hear of it, whether they follow the delivery or not."""
+    return [*_to_customer(job, status), *_to_shop(job, ctx, status)]
+
+
+def _to_customer(job: Job, status: str) -> list[Reaction]:
+    terms = job.terms
+    notice = n.OrderUpdated(order=terms.order, number=terms.number, status=status)
+    return [Notify(terms.customer, notice)]
+
+
 def _closed(ended: Sequence[e.EndedOffer], cause: Any) -> list[Reaction]:
     return [Notify(line.driver, n.OfferClosed(offer=line.offer, cause=cause)) for line in ended]
 
@@ -114,8 +125,9 @@ def _on_created(state: Zone, event: e.JobCreated, ctx: Context) -> Reactions:
     return (opened, Notify(owner, asked))
 
 
-def _on_accepted(_: Zone, event: e.OrderAccepted, __: Context) -> Reactions:
-    return (_update(event.order, "ACCEPTED_BY_SHOP"),)
+def _on_accepted(state: Zone, event: e.OrderAccepted, _: Context) -> Reactions:
+    status = "ACCEPTED_BY_SHOP"
+    return [_update(event.order, status), *_to_customer(state.jobs[event.order], status)]
 
 
 def _on_cancelled(state: Zone, event: e.JobCancelled, ctx: Context) -> Reactions:
@@ -124,7 +136,7 @@ def _on_cancelled(state: Zone, event: e.JobCancelled, ctx: Context) -> Reactions
     return [
         _refund(event.order, event.reason or event.cause),
         _update(event.order, "CANCELLED", event.cause),
-        *_to_shop(job, ctx, "CANCELLED"),
+        *_to_both(job, ctx, "CANCELLED"),
         *_ended(event, "CANCELLED"),
     ]
 
@@ -257,6 +269,7 @@ def _on_assigned(state: Zone, event: e.DriverAssigned, ctx: Context) -> Reaction
             rating=None if event.driver_zone else state.drivers[event.driver].rating,
         ),
         Notify(event.driver, notice),
+        *_to_both(job, ctx, "DRIVER_ASSIGNED"),
     ]
     told += _pay_driver(job, event.driver, ctx)
     if event.driver_zone:
@@ -275,29 +288,39 @@ def _on_arrived(_: Zone, event: e.DriverArrived, __: Context) -> Reactions:
     return (_update(event.order, status, f"ARRIVED_{event.stop}"),)
 
 
-def _on_picked_up(_: Zone, event: e.PackagePickedUp, __: Context) -> Reactions:
-    return (_update(event.order, "OUT_FOR_DELIVERY"),)
+def _on_picked_up(state: Zone, event: e.PackagePickedUp, ctx: Context) -> Reactions:
+    """The shop sees it at once (P2)."""
+    status = "OUT_FOR_DELIVERY"
+    return [_update(event.order, status), *_to_both(state.jobs[event.order], ctx, status)]
 
 
-def _on_completed(_: Zone, event: e.OrderCompleted, __: Context) -> Reactions:
+def _on_completed(state: Zone, event: e.OrderCompleted, ctx: Context) -> Reactions:
     """The shop's share leaves the escrow, once (F1, invariant 5)."""
-    paid = Send(escrow_room(ESCROW_KIND, event.order), ReleaseEscrow(cause="DELIVERED"))
-    return [paid, _update(event.order, "COMPLETED"), *_ended(event, "COMPLETED")]
+    return [
+        Send(escrow_room(ESCROW_KIND, event.order), ReleaseEscrow(cause="DELIVERED")),
+        _update(event.order, "COMPLETED"),
+        *_to_both(state.jobs[event.order], ctx, "COMPLETED"),
+        *_ended(event, "COMPLETED"),
+    ]
 
 
-def _on_failed(state: Zone, event: e.DeliveryFailed, __: Context) -> Reactions:
+def _on_failed(state: Zone, event: e.DeliveryFailed, ctx: Context) -> Reactions:
     """The customer sees the driver no more (T4)."""
-    told: list[Reaction] = [_update(event.order, "RETURNING")]
     job = state.jobs[event.order]
+    told: list[Reaction] = [_update(event.order, "RETURNING"), *_to_both(job, ctx, "RETURNING")]
     if job.driver_zone:
         hidden = m.ConfirmClaim(claim=job.driver_claim, driver=job.driver, is_shown=False)
         told.append(Send(zone_room(job.driver_zone), hidden))
     return told
 
 
-def _on_package_returned(_: Zone, event: e.PackageReturned, __: Context) -> Reactions:
-    told: list[Reaction] = [_refund(event.order, "RETURNED"), _update(event.order, "RETURNED")]
-    return told + _ended(event, "RETURNED")
+def _on_package_returned(state: Zone, event: e.PackageReturned, ctx: Context) -> Reactions:
+    return [
+        _refund(event.order, "RETURNED"),
+        _update(event.order, "RETURNED"),
+        *_to_both(state.jobs[event.order], ctx, "RETURNED"),
+        *_ended(event, "RETURNED"),
+    ]
 
 
 _REACTIONS: Mapping[type[Event], Callable[[Zone, Any, Context], Reactions]] = {

@@ -10,8 +10,6 @@ from typing import Any
 from engine.contract import Context, Event, fields_of
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
-from engine.domains.dispatch.codes import DELIVERY_CODE_INVALID
-from engine.domains.dispatch.decide_delivery import tries_left
 from engine.domains.dispatch.pings import STAFF, TAKEN, judge
 from engine.domains.dispatch.state import Driver, Job, Offer, Zone, positions_of
 from engine.kernel.actor import STAFF as STAFF_ROLES
@@ -99,7 +97,8 @@ def result(state: Zone, command: Any, events: Sequence[Event], ctx: Context) -> 
             driver = state.drivers[ctx.actor.user]
             return {"zone": state.zone, "driver": ctx.actor.user, "state": driver.state}
         case c.EnterDeliveryCode():
-            return _code_result(state, command, events, ctx)
+            done = next(event for event in events if isinstance(event, e.OrderCompleted))
+            return _order_result(state, done.order)
         case c.ShowDeliveryCode() | c.ReissueCode():
             return {"order": command.order, "version": state.jobs[command.order].code_version}
         case c.AcceptOffer() | c.DeclineOffer():
@@ -127,23 +126,3 @@ def _offer_result(state: Zone, command: c.AcceptOffer | c.DeclineOffer) -> dict[
     words = {"ACCEPTED": "assigned", "CLAIMING": "claiming", "DECLINED": "declined"}
     shown = {"offer": command.offer, "zone": state.zone, "status": words[offer.state]}
     return shown | ({"order": offer.order} if offer.state == "ACCEPTED" else {})
-
-
-def _code_result(
-    state: Zone, command: c.EnterDeliveryCode, events: Sequence[Event], ctx: Context
-) -> dict[str, Any]:
-    """A wrong code is answered like an error: with its code, and how many tries are left."""
-    rejected = [event for event in events if isinstance(event, e.DeliveryCodeRejected)]
-    if not rejected:
-        done = next(event for event in events if isinstance(event, e.OrderCompleted))
-        return {"accepted": True, "order": done.order, "status": "COMPLETED"}
-    job = state.jobs[rejected[0].order]
-    until = job.code_locked_until
-    return {
-        "accepted": False,
-        "order": job.terms.order,
-        "code": DELIVERY_CODE_INVALID.name,
-        "message": "the code is wrong",
-        "tries_left": tries_left(job),
-        "locked_until": until if until > ctx.now else None,
-    }

@@ -21,7 +21,6 @@ ZONES = ("z1", "z2")
 CENTRES = {"z1": Place(65_000_000, 34_000_000), "z2": Place(65_800_000, 34_000_000)}
 """Two towns side by side, nine kilometres apart."""
 RADIUS_M = 6_000
-ORDERS_PER_THING = 3
 
 Asked = tuple[Actor, Command]
 
@@ -62,7 +61,7 @@ def workload(dice: Dice, stage: Stage) -> Asked:
     turn = Turn(
         stage,
         zone,
-        f"d{thing}-{dice.randrange(0, ORDERS_PER_THING)}",
+        f"d{thing}",
         dice.choice(drivers),
         # The customer of an order is always the same one.
         users[thing % len(users)],

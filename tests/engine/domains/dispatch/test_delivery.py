@@ -112,20 +112,20 @@ def test_wrong_codes_are_counted_and_lock(house: House) -> None:
     """C4: five, then ten minutes; ten, then operators only; right digits do not help."""
     out_for_delivery(house)
     for attempt in range(1, LOCK_AT + 1):
-        house.when(ANN, code(wrong_code())).then(e.DeliveryCodeRejected, attempt=attempt)
-        assert house.result["code"] == "DELIVERY_CODE_INVALID"
-        left = LOCK_AT - attempt
-        assert house.result["tries_left"] == (left or OPS_ONLY_AT - LOCK_AT)
+        left = LOCK_AT - attempt or OPS_ONLY_AT - LOCK_AT
+        house.when(ANN, code(wrong_code()))
+        house.then_noted(e.DeliveryCodeRejected, "DELIVERY_CODE_INVALID", tries_left=left)
     until = house.now + LOCK_MS
-    house.then(e.CodeLocked, until=until)
-    assert house.result["locked_until"] == until
+    house.then_noted(e.CodeLocked, "DELIVERY_CODE_INVALID", locked_until=until)
     house.when(ANN, code(right_code())).then_rejected("DELIVERY_CODE_LOCKED", until=until)
     house.at(until - 1).when(ANN, code(right_code())).then_rejected("DELIVERY_CODE_LOCKED")
     house.at(until)
     for attempt in range(LOCK_AT + 1, OPS_ONLY_AT + 1):
-        house.when(ANN, code(wrong_code())).then(e.DeliveryCodeRejected, attempt=attempt)
-    house.then(e.CodeLocked, until=None)
-    assert house.result["tries_left"] == 0
+        left = OPS_ONLY_AT - attempt
+        house.when(ANN, code(wrong_code()))
+        house.then_noted(e.DeliveryCodeRejected, "DELIVERY_CODE_INVALID", tries_left=left)
+        assert job_of(house).code_attempts == attempt
+    assert [event.until for event in house.happened(e.CodeLocked)] == [None]
     house.advance(LOCK_MS)
     house.when(ANN, code(right_code())).then_rejected("DELIVERY_CODE_LOCKED", until=None)
     house.when(MOD, override()).then(e.OrderCompleted).then(EscrowReleased)
@@ -134,20 +134,22 @@ def test_wrong_codes_are_counted_and_lock(house: House) -> None:
 def test_after_the_lock_the_right_code_opens(house: House) -> None:
     """C4: the lock ends by itself."""
     out_for_delivery(house)
-    house.given(*((ANN, code(wrong_code())) for _ in range(LOCK_AT)))
+    for _ in range(LOCK_AT):
+        house.when(ANN, code(wrong_code())).then_rejected("DELIVERY_CODE_INVALID")
     house.advance(LOCK_MS).when(ANN, code(right_code())).then(e.OrderCompleted)
 
 
 def test_a_new_code_kills_the_old_one(house: House) -> None:
     """C5: three times at most, by the customer; the tries are not given back."""
-    out_for_delivery(house).given((ANN, code(wrong_code())))
+    out_for_delivery(house).when(ANN, code(wrong_code())).then_rejected("DELIVERY_CODE_INVALID")
     house.when(ANN, reissue()).then_rejected("FORBIDDEN")
     for version in range(2, REISSUES_MAX + 2):
         house.when(CUSTOMER, reissue()).then(e.CodeReissued, version=version)
         assert house.revealed(CUSTOMER, reissue())["code"] == right_code(version)
     house.when(CUSTOMER, reissue()).then_rejected("CODE_REISSUE_LIMIT")
     assert job_of(house).code_attempts == 1
-    house.when(ANN, code(right_code(1))).then(e.DeliveryCodeRejected, attempt=2)
+    house.when(ANN, code(right_code(1)))
+    house.then_noted(e.DeliveryCodeRejected, "DELIVERY_CODE_INVALID", tries_left=3)
     house.when(ANN, code(right_code(4))).then(e.OrderCompleted)
 
 

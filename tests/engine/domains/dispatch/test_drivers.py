@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from engine.domains.dispatch import events as e
+from engine.domains.dispatch.commands import ConfigureZone
 from engine.domains.dispatch.geo import Place
-from engine.domains.dispatch.terms import GONE_MS, LOG_MS, PING_MS, STALE_MS
+from engine.domains.dispatch.terms import GONE_MS, LOG_MS, PING_MS, STALE_MS, Neighbour
 from engine.kernel.actor import Actor
 from engine.kernel.time import MINUTE, SECOND
 from testkit.house import House
@@ -73,6 +74,16 @@ def test_there_is_no_such_place(house: House, pos: Place) -> None:
     house.when(ANN, online(pos)).then_rejected("LOCATION_INVALID", field="pos")
     house.given((ANN, online())).advance(PING_MS)
     house.when(ANN, ping(pos)).then_rejected("LOCATION_INVALID", field="pos")
+
+
+def test_a_zone_is_on_the_earth(house: House) -> None:
+    """LOCATION_INVALID: its centre, and those of its neighbours, also when they are set later."""
+    nowhere = Place(2**53, 0)
+    house.when(BOSS, create_zone("z3", centre=nowhere)).then_rejected("LOCATION_INVALID")
+    neighbours = (Neighbour("z2", nowhere, 1_000),)
+    house.when(BOSS, create_zone("z3", neighbours=neighbours)).then_rejected("LOCATION_INVALID")
+    configure = ConfigureZone(id="c", zone="z1", neighbours=neighbours)
+    house.when(BOSS, configure).then_rejected("LOCATION_INVALID")
 
 
 def test_a_clock_that_is_ahead_is_refused(house: House) -> None:
@@ -189,13 +200,15 @@ def test_a_busy_driver_who_is_gone_stays_assigned(house: House) -> None:
 
 
 def test_a_silent_busy_driver_alerts_operators(house: House) -> None:
-    """StalePosition: five minutes since the last ping, whether it was logged or not."""
+    """StalePosition: five minutes since the last ping, whether it was logged or not; once."""
     assigned(house).advance(20 * SECOND).given((ANN, ping()))
     pinged_at = house.now
     house.at(pinged_at + STALE_MS - 1)
     assert not house.happened(e.OpsAlerted)
     house.advance(1).then(e.OpsAlerted, alert="STALE_POSITION", driver="ann")
-    house.advance(STALE_MS).then(e.OpsAlerted, alert="STALE_POSITION")
+    house.advance(2 * STALE_MS)
+    assert not [x for x in house.happened(e.OpsAlerted) if x.alert == "STALE_POSITION"]
+    house.given((ANN, ping())).advance(STALE_MS).then(e.OpsAlerted, alert="STALE_POSITION")
 
 
 def test_who_pings_is_not_stale(house: House) -> None:

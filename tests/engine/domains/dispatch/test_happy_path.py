@@ -22,6 +22,7 @@ from tests.engine.domains.dispatch.cast import (
     job_of,
     offer_to,
     online,
+    out_for_delivery,
     paid,
     pick_up,
     right_code,
@@ -45,7 +46,7 @@ def test_from_the_payment_to_the_door(house: House) -> None:
     house.when(ANN, at_door()).then(e.DriverArrived, stop="DROPOFF")
     house.when(ANN, code(right_code())).then_only(e.DeliveryCodeAccepted, e.OrderCompleted)
     house.then(EscrowReleased, is_last=True)
-    assert house.result["accepted"] is True
+    assert house.result["status"] == "COMPLETED"
     assert house.state(ESCROW).status == "released"
     assert house.balance(payable("seller", KEEPER.user)) == TOTAL - TOTAL // 10
     assert job_of(house).status == "COMPLETED"
@@ -58,3 +59,12 @@ def test_from_the_payment_to_the_door(house: House) -> None:
         "OUT_FOR_DELIVERY",
         "COMPLETED",
     ]
+
+
+def test_customer_and_shop_are_told(house: House) -> None:
+    """Each step, in their private rooms, whether they follow the delivery or not."""
+    out_for_delivery(house).given((ANN, code(right_code())))
+    for room in ("user:carla", "user:keeper"):
+        heard = [applied.event for applied in house.log if applied.room.name == room]
+        seen = [x.status for x in heard if isinstance(x, n.OrderUpdated | n.ShopNotified)]
+        assert seen[-3:] == ["DRIVER_ASSIGNED", "OUT_FOR_DELIVERY", "COMPLETED"]

@@ -45,6 +45,7 @@ from tests.engine.domains.dispatch.cast import (
     pick_up,
     ping,
     release,
+    retry,
     returned,
     right_code,
     searching,
@@ -220,6 +221,21 @@ def test_a_silent_neighbour_is_not_waited_for(shards: Shards) -> None:
     shards.check_at_rest()
 
 
+def test_while_a_driver_is_asked_for_nobody_else_is(shards: Shards) -> None:
+    """Operators who wait for a neighbour's answer cannot search or ask for another one."""
+    shards.order("z1", "o1", north(0))
+    shards.deliver_all()
+    shards.must("z1", BEN, decline(offer_of(shards, "z1", "o1", BEN)))
+    shards.deliver_all()
+    assert shards.zone("z1").jobs["o1"].status == "UNASSIGNED"
+    shards.must("z1", MOD, assign(BEN, driver_zone="z2"))
+    for command in (assign(CAT, driver_zone="z2"), retry(ask_again=True)):
+        assert isinstance(shards.ask("z1", MOD, command), Rejected)
+    shards.deliver_all()
+    assert shards.zone("z1").jobs["o1"].driver == "ben"
+    shards.check_at_rest()
+
+
 def test_messages_may_come_twice(shards: Shards) -> None:
     """Each of them, at once and at the end of everything."""
     shards.order("z1", "o1", north(0))
@@ -290,7 +306,7 @@ class Town:
             shards.ask(zone, driver, ping(self._places[driver], zone=zone))
         zone = dice.choice(ZONES)
         state = shards.zone(zone)
-        match dice.randrange(8):
+        match dice.randrange(9):
             case 0 | 1:
                 shards.order(zone, f"o{number}", self._place())
             case 2 | 3 | 4:
@@ -300,10 +316,22 @@ class Town:
                 if isinstance(shards.ask(home, driver, offline(home)), Outcome):
                     home = self._drivers[driver] = dice.choice(ZONES)
                 shards.ask(home, driver, online(self._places[driver], home))
+            case 6:
+                self._help(zone)
             case _:
                 if state.assigned:
                     name, order = dice.choice(sorted(state.assigned.items()))
                     self._end(zone, Actor(name, DRIVER, "approved"), order)
+
+    def _help(self, zone: str) -> None:
+        """Operators look after jobs that nobody wants."""
+        jobs = self._shards.zone(zone).jobs
+        lonely = sorted(order for order, job in jobs.items() if job.status == "UNASSIGNED")
+        for order in lonely[-2:]:
+            driver, home = self._dice.choice(list(self._drivers.items()))
+            if self._dice.random() < 0.5:
+                self._shards.ask(zone, MOD, assign(driver, order, driver_zone=home))
+            self._shards.ask(zone, MOD, retry(order, ask_again=self._dice.random() < 0.3))
 
     def _answer(self, zone: str) -> None:
         state = self._shards.zone(zone)
