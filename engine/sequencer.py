@@ -209,6 +209,8 @@ class Sequencer:
             self._gate(Refused(to, command.id, outcome.rejected))
         else:
             self._gate(Accepted(to, command.id, outcome.room, outcome.seq, now, outcome.result))
+        # The answer goes before the end of the connection that it goes to.
+        self._tell(outcome)
 
     def presence(self, user: str, online: bool, now: Millis) -> None:
         """A user's first session has come or the last has gone (auction X10)."""
@@ -297,12 +299,16 @@ class Sequencer:
         if isinstance(outcome, Rejected):
             return False
         self._absorb(outcome)
+        self._tell(outcome)
         return bool(outcome.applied)
 
     def _absorb(self, outcome: Outcome) -> None:
         """Put a decision's records into a batch, its frames behind the gate, its timers on."""
         if outcome.applied:
             self._write(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """What is told and not written, behind the gate."""
         for told in outcome.aside:
             if isinstance(told, Dismiss):
                 self._gate(told)

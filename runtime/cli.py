@@ -32,7 +32,7 @@ EXIT_USAGE = 2
 EXIT_LEASE_LOST = 3
 
 BENCH = "bench"
-LOG_FLAGS = ("data", "postgres", "markets", "log_format", "log_level")
+LOG_FLAGS = ("data", "postgres", "markets", "vault_secret", "log_format", "log_level")
 PAY_FLAGS = ("data", "webhook_secret")
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
 

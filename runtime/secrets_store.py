@@ -16,6 +16,9 @@ def secret_of(data: str, name: str, configured: str, *, is_made: bool = True) ->
     if configured:
         return configured
     path = Path(data) / name
+    if not is_made and not path.exists():
+        flag = name.replace("_", "-")
+        raise ConfigError(f"there is no {path}: name the house's --data folder, or give --{flag}")
     try:
         if is_made:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,12 @@ async def test_verify_where_there_is_no_log(tmp_path: Path, postgres_url: str) -
     assert missing.code == FAILED
     assert str(data / SQLITE_NAME) in missing.err
     assert not data.exists()
-    empty = await run("verify", "--postgres", postgres_url)
+    keyless = await run("verify", "--postgres", postgres_url, "--data", str(data))
+    assert keyless.code == USAGE
+    assert "--vault-secret" in keyless.err
+    assert not data.exists()
+    secret = "the root secret of no house at all"
+    empty = await run("verify", "--postgres", postgres_url, "--vault-secret", secret)
     assert empty.code == FAILED
     assert postgres_url.partition("@")[2] in empty.err
     assert "Traceback" not in missing.err + empty.err

@@ -65,7 +65,7 @@ async def test_from_a_registration_to_a_socket(place: Place) -> None:
         async with connected(server.websocket, token) as client:
             assert client.unasked[0].user == user
             await client.subscribe(f"user:{user}", after=0)
-            await client.hear(event="identity.new_device_seen")
+            await client.hear(event="identity.welcomed")
         _, renewed = await browser.say("identity.refresh")
         assert renewed["result"]["granted"]["counter"] == 1
         status, _ = await browser.say("identity.logout", renewed["result"]["access_token"])

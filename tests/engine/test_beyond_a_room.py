@@ -139,7 +139,7 @@ def test_what_moves_is_rendered_for_those_who_listen() -> None:
     assert [type(output) for output in shell.take()] == [Accepted]
     shell.listening["booth:ada"] = ("all",)
     shell.sequencer.submit(Twist(id="3", turns=1), ADA, "c", START)
-    soft, _ = shell.take()
+    _, soft = shell.take()
     assert isinstance(soft, HeardSoft)
     assert soft.frame == (
         b'{"type":"soft","room":"booth:ada","event":"booth.turned","data":{"turns":2}}'

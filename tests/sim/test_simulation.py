@@ -9,7 +9,7 @@ from engine.registry import Registry
 from testkit.sim_options import Options
 from testkit.simulator import Report, main, simulate
 
-SEEDS = range(25)
+SEEDS = range(40)
 
 
 @pytest.fixture(scope="module")

@@ -98,21 +98,20 @@ def verify_otp(state: Account, command: c.VerifyOtp, ctx: Context) -> Decision:
         return [proved, *opened(state, device, ctx)]
     assert state.status == "pending_verification", "identity 3: a code for an account that is shut"
     if purpose == "login":
-        return [*_restarted(state), proved, _activated(state), *opened(state, device, ctx)]
+        return [*_begun(state, proved), *opened(state, device, ctx)]
     if set(state.required) <= {*state.verified, channel}:
-        return [proved, _activated(state), *opened(state, device, ctx)]
+        activated = e.UserActivated(role=ROLE_OF_KIND.get(state.kind, ""))
+        return [proved, activated, *opened(state, device, ctx)]
     return [proved]
 
 
-def _restarted(state: Account) -> list[Event]:
-    """Whoever comes in by the address alone need not be who registered with it."""
+def _begun(state: Account, proved: e.ChannelVerified) -> list[Event]:
+    """Whoever comes in by the address alone need not be who registered with it: nothing counts
+    that was said then."""
     if not state.password_hash and not state.phone:
-        return []
-    return [e.RegistrationRestarted(frees=(phone_key(state.phone),) if state.phone else ())]
-
-
-def _activated(state: Account) -> e.UserActivated:
-    return e.UserActivated(role=ROLE_OF_KIND.get(state.kind, ""))
+        return [proved, e.UserActivated()]
+    frees = (phone_key(state.phone),) if state.phone else ()
+    return [e.RegistrationRestarted(frees=frees), proved, e.UserActivated()]
 
 
 def let_in(state: Account, message: LetIn, _: Context) -> Decision:
@@ -124,7 +123,7 @@ def let_in(state: Account, message: LetIn, _: Context) -> Decision:
             e.ProviderLinked(provider=message.provider, subject=message.subject, claims=(key,))
         )
     if state.status == "pending_verification":
-        events += [*_restarted(state), e.ChannelVerified(channel="email"), _activated(state)]
+        events += _begun(state, e.ChannelVerified(channel="email"))
     return [*events, *granted(state, message.device, message.grant)]
 
 

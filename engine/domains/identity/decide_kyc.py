@@ -6,6 +6,7 @@ from engine.contract import Context, Decision, Event, Vault
 from engine.domains.identity import commands as c
 from engine.domains.identity import events as e
 from engine.domains.identity.codes import (
+    ACCOUNT_NOT_VERIFIED,
     KYC_DOC_ILLEGIBLE,
     KYC_DOC_MISSING,
     KYC_PENDING,
@@ -29,7 +30,8 @@ LINK_PURPOSE = "document-link"
 
 def submit(state: Account, command: c.SubmitKyc, ctx: Context) -> Decision:
     """All documents of the kind, each legible; not while others are being looked at."""
-    if refusal := not_in(state, command, "active") or _incomplete(state, command):
+    refusal = not_in(state, command, "active") or _no_phone(state) or _incomplete(state, command)
+    if refusal:
         return refusal
     found = state.applications.get(command.kind)
     if found and found.state == "pending" and not found.lapsed:
@@ -47,6 +49,16 @@ def submit(state: Account, command: c.SubmitKyc, ctx: Context) -> Decision:
             due_at=ctx.now + REVIEW_WITHIN_MS,
         )
     ]
+
+
+def _no_phone(state: Account) -> Rejected | None:
+    """Whoever is to bid, sell or drive has proved a phone number (I9), and all of that begins
+    with documents (K1)."""
+    if "phone" in state.verified:
+        return None
+    return Rejected(
+        ACCOUNT_NOT_VERIFIED, "add a phone and type its code first", {"missing": ["phone"]}
+    )
 
 
 def _incomplete(state: Account, command: c.SubmitKyc) -> Rejected | None:

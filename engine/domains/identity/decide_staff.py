@@ -83,7 +83,8 @@ def close(state: Account, command: c.CloseAccount, ctx: Context) -> Decision:
     if refusal:
         return refusal
     by, reason = ctx.actor.user, command.reason
-    closed = e.UserClosed(by=by, reason=reason, frees=claims_of(state))
+    waiting = [x.application for x in state.applications.values() if x.due_at is not None]
+    closed = e.UserClosed(by=by, reason=reason, withdrawn=tuple(waiting), frees=claims_of(state))
     return [*ended(state, "CLOSED", by, reason), closed]
 
 

@@ -83,8 +83,8 @@ class RegistrationExpired(Event, frozen=True, tag="identity.registration_expired
 
 
 class RegistrationRestarted(Event, frozen=True, tag="identity.registration_restarted"):
-    """The owner of the address came in by it: password and phone that somebody else may have
-    given before are forgotten."""
+    """The owner of the address came in by it: password, phone, kind and name, which somebody else
+    may have given before, are forgotten."""
 
 
 class OtpRequested(Event, frozen=True, tag="identity.otp_requested"):
@@ -156,6 +156,11 @@ class SessionOpened(Event, frozen=True, tag="identity.session_opened"):
     access_until: Millis
     expires_at: Millis
     is_new_device: bool = False
+
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Whether the owner is told: the first device of all is no surprise."""
+        return self.is_new_device and self.session != "s1"
 
 
 class SessionRefreshed(Event, frozen=True, tag="identity.session_refreshed"):
@@ -263,3 +268,5 @@ class UserClosed(Event, frozen=True, tag="identity.user_closed"):
 
     by: str
     reason: str
+    withdrawn: tuple[str, ...] = ()
+    """Applications that nobody has to look at any more."""

@@ -64,7 +64,8 @@ def on_expired(state: Account, _event: e.RegistrationExpired, _: Millis) -> None
 
 
 def on_restarted(state: Account, _event: e.RegistrationRestarted, _: Millis) -> None:
-    state.password_hash = state.phone = ""
+    state.password_hash = state.phone = state.display_name = ""
+    state.kind = "customer"
     state.required = ("email",)
     state.verified = [channel for channel in state.verified if channel != "phone"]
     state.codes.pop(slot("phone", "signup"), None)

@@ -33,7 +33,7 @@ def errands(state: Account, event: Event, ctx: Context) -> Iterable[Errand]:
         case e.UserSuspended():
             fields = {"reason": event.reason, "appeal": APPEAL}
             yield from _to(state, "email", "account_suspended", fields)
-        case e.SessionOpened() if event.is_new_device:
+        case e.SessionOpened() if event.is_unfamiliar:
             fields = {"device": event.device.device_type}
             yield from _to(state, "email", "new_device", fields)
 

@@ -62,7 +62,7 @@ def _on_profile(state: Account, _: e.ProfileChanged) -> Iterable[Reaction]:
 
 
 def _on_session(state: Account, event: e.SessionOpened) -> Iterable[Reaction]:
-    if not event.is_new_device:
+    if not event.is_unfamiliar:
         return ()
     seen = n.NewDevice(
         session=event.session,
@@ -157,8 +157,9 @@ def _on_reinstated(state: Account, event: e.UserReinstated) -> Iterable[Reaction
         yield Send(INDEX, m.CountAdmin(user=state.user, is_admin=True))
 
 
-def _on_closed(state: Account, _: e.UserClosed) -> Iterable[Reaction]:
+def _on_closed(state: Account, event: e.UserClosed) -> Iterable[Reaction]:
     yield Dismiss(state.user, reason="ACCOUNT_CLOSED")
+    yield from (_done(state, application) for application in event.withdrawn)
     yield Send(DESK, m.SellerBack(user=state.user))
     yield _profile(state)
     yield Send(INDEX, m.CountAdmin(user=state.user, is_admin=False))

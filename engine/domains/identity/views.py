@@ -111,6 +111,8 @@ def show(_: Account, event: Event, viewer: str) -> Any:
     shown = fields_of(event)
     if isinstance(event, SESSIONS):
         shown = shown if viewer in LISTERS else {}
+    elif isinstance(event, e.ProviderLinked):
+        shown = {"provider": event.provider}
     elif isinstance(event, e.DocumentOpened):
         return shown if viewer in READERS else {}
     elif isinstance(event, e.KycSubmitted) and viewer not in READERS:

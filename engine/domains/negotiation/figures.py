@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from engine.kernel.ids import room_name
-from engine.kernel.limits import BATCH_RECORDS_MAX
+from engine.kernel.limits import REACTIONS_MAX
 from engine.kernel.money import Amount
 from engine.kernel.time import DAY, MINUTE, SECOND
 
@@ -37,7 +37,7 @@ PRODUCTS_MAX = 10_000
 PAST_KEPT = 100
 """Latest negotiations of a shop that can be replayed under another strategy (X2)."""
 
-assert 4 * HAGGLING_MAX <= BATCH_RECORDS_MAX, "a step is one transaction"
+assert 4 * HAGGLING_MAX <= REACTIONS_MAX, "one step can end them all"
 
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="pieces")]
 Stock = Annotated[int, Meta(ge=0, le=1_000_000_000, description="pieces in stock")]

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 
 from engine import snapshot
-from engine.contract import Wake
+from engine.contract import Vault, Wake
 from engine.core import Core, Outcome
 from engine.kernel.actor import ADMIN, THE_HOUSE, USER, Actor
 from engine.kernel.market import BUILT_IN
 from engine.kernel.record import Record
 from engine.kernel.time import DAY
 from engine.registry import build_registry, find_domains, union_of
+from runtime.tokens import vault_of
 from testkit.client import Client, Heard, connected
 from testkit.process import Server
 from tests.e2e.door import door_of
@@ -132,17 +133,20 @@ class Siege:
         verified = await self.place.verify()
         assert verified.code == 0, verified.err
         records = await self.place.after(0)
-        digest = snapshot.digest(twin(records, self.accepted))
+        vault = vault_of(self.place.config, is_made=False)
+        digest = snapshot.digest(twin(records, self.accepted, vault))
         assert f"digest   {digest}\n" in verified.out, verified.out
 
 
-def twin(records: list[Record], accepted: list[tuple[Actor, dict[str, Any], Heard]]) -> Core:
+def twin(
+    records: list[Record], accepted: list[tuple[Actor, dict[str, Any], Heard]], vault: Vault
+) -> Core:
     """A core that has decided the accepted commands, in the order and at the times of the log,
     which gives nothing else: each record must come out of a command or of the one start."""
     registry = build_registry(find_domains())
     decode = msgspec.json.Decoder(union_of(registry.commands.values())).decode
     by_id = {(actor.user, sent["id"]): (actor, sent) for actor, sent, _ in accepted}
-    core = Core(registry, dict(BUILT_IN))
+    core = Core(registry, dict(BUILT_IN), vault)
     while core.position < len(records):
         at = records[core.position].at
         answered = next(r for r in records[core.position :] if r.command_id or r.actor == "house")

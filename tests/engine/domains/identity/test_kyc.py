@@ -16,6 +16,7 @@ from engine.kernel.time import DAY, HOUR
 from testkit.house import House
 from testkit.world import vault
 from tests.engine.domains.identity.cast import (
+    ADA,
     ADDRESS,
     BOSS,
     CAC,
@@ -25,15 +26,19 @@ from tests.engine.domains.identity.cast import (
     ID,
     MEG,
     OUTSIDER,
+    PHONE,
     account,
     active,
     approved,
+    code,
     dealer,
     letters,
     login,
     me,
+    start,
     submit,
     user_of,
+    verify,
 )
 
 
@@ -61,6 +66,16 @@ def test_documents_wait_for_a_reviewer(house: House) -> None:
     admitted = house.core.admit(me(house))
     assert isinstance(admitted, Actor)
     assert admitted.kyc == "pending"
+
+
+def test_documents_come_after_a_phone(house: House) -> None:
+    """I9: who came in by email alone proves a phone before bidding, selling or driving."""
+    house.given((GUEST, start()))
+    house.given((GUEST, verify("email", code(house, ADA), "login")))
+    house.when(me(house), submit()).then_rejected("ACCOUNT_NOT_VERIFIED", missing=["phone"])
+    house.given((me(house), c.AddPhone(id="c", phone=PHONE)))
+    house.given((me(house), verify("phone", code(house, PHONE), "step_up")))
+    house.when(me(house), submit()).then(e.KycSubmitted)
 
 
 def test_a_reviewer_approves(house: House) -> None:

@@ -28,6 +28,7 @@ from tests.engine.domains.identity.cast import (
     ID,
     MEG,
     PASSWORD,
+    active,
     the_whole_log,
 )
 
@@ -167,6 +168,8 @@ def test_whatever_people_do_every_account_stays_sound(dice: Any) -> None:
     """INV-1 to INV-9 after each of 60 steps; replay and snapshot agree at the end."""
     with House() as house:
         walk = Walk(house, dice)
+        for email, phone in zip(EMAILS[:2], PHONES, strict=False):
+            active(house, email, phone)
         for _ in range(60):
             walk.step()
         log = the_whole_log(house)

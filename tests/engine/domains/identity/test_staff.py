@@ -14,7 +14,7 @@ from engine.domains.identity.terms import APPEAL, person_room
 from engine.domains.shop.commands import ApproveShop, CreateShop, UploadShopDocs
 from engine.domains.shop.terms import Document
 from engine.kernel.actor import ADMIN, DEALER, DRIVER, MANAGER, SHOPKEEPER, VERIFIED_SELLER, Actor
-from engine.kernel.time import HOUR
+from engine.kernel.time import DAY, HOUR
 from engine.ledger.commands import Withdraw
 from testkit.house import House
 from tests.engine.domains.identity.cast import (
@@ -243,6 +243,14 @@ def test_an_account_with_money_is_not_closed(house: House) -> None:
     house.when(me(house), close()).then_rejected("ACCOUNT_HAS_FUNDS", currencies=["NGN"])
     house.given((me(house), Withdraw(id="w", amount=1_00, currency="NGN")))
     house.when(me(house), close()).then(e.UserClosed)
+
+
+def test_nobody_has_to_look_at_documents_of_a_closed_account(house: House) -> None:
+    """K3: what waited is withdrawn, and no alert comes of it."""
+    active(house).given((me(house), submit()))
+    house.when(me(house), close()).then(e.UserClosed, withdrawn=("k1",)).then(desk.KycLeft)
+    assert house.view(MEG, DESK)["count"] == 0
+    house.advance(3 * DAY).then_nothing_happened()
 
 
 # What other rooms know.
