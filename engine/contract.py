@@ -364,6 +364,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     """The things of the moment, of each kind: their ids are made of these numbers."""
     look: Callable[[str], Any]
     """A room's name -> its public snapshot when somebody last looked, or None."""
+    keys: Vault | None = None
+    """The house's own, where a test lends them out: codes that people are shown can be typed."""
 
 
 Workload = Callable[[Dice, Stage], tuple[Actor, Command]]

@@ -4,8 +4,9 @@ It is told what people sent, what they were answered at the moment the house let
 what the log wrote. From that it knows at every step whether the house keeps its word.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ from engine.registry import Registry
 from engine.sequencer import Accepted, Refused
 from testkit.naive_custody import NaiveCustody
 from testkit.naive_dispatch import NaiveDispatch
+from testkit.naive_identity import NaiveIdentity
 from testkit.naive_market import NaiveMarket
 from testkit.violation import expect
 from testkit.virtual_loop import Life
@@ -45,6 +47,9 @@ class Auditor:
         self.market = NaiveMarket()
         self.custody = NaiveCustody()
         self.dispatch = NaiveDispatch()
+        self.identity = NaiveIdentity()
+        self.kinds: Counter[str] = Counter()
+        """How often each event happened, and those with a cause also of each cause."""
         self.twin = Core(registry, markets)
         """What replay makes of the log, record by record."""
         self._vault = vault()
@@ -140,13 +145,21 @@ class Auditor:
             self.market.take(record, event, command)
             self.custody.take(record, event)
             self.dispatch.take(record, event)
+            self.identity.take(record, event, command)
+            self._count(event)
             self.twin.replay(record)
             self.records.append(record)
             self.heads[record.room] = record
             if record.command_id:
                 self._decide(record)
         self.market.finish()
+        self.identity.finish()
         self.twin.check()
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        self.kinds[event["event"]] += 1
+        if cause := event.get("cause"):
+            self.kinds[f"{event['event']} {cause}"] += 1
 
     def saved(self, image: Snapshot) -> None:
         """A snapshot is durable: it must be what replay makes."""

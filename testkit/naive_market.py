@@ -90,7 +90,11 @@ class NaiveMarket:
             # A step may close an auction by hand, and has then not yet come to its end.
             late = [room for room in late if room != record.room]
             late += [e.room for e in self.escrows.values() if e.due and e.due <= record.at]
-            late += self.haggling.late(record.at)
+            # An order that fails after the time of its price sets it free and ends it in one step.
+            ends = event["event"] == "negotiation.expired"
+            late += [
+                room for room in self.haggling.late(record.at) if not (ends and room == record.room)
+            ]
             expect(not late, f"{record.room} at {record.at} comes before the timers of {late}")
             return
         if record.actor != HOUSE or event["event"] not in FIRED:

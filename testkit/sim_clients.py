@@ -94,8 +94,8 @@ class Person:
 
     # Asking.
 
-    async def ask(self, actor: Actor, command: Command) -> None:
-        """Send a command again and again until it is known what became of it."""
+    async def ask(self, actor: Actor, command: Command) -> Answer:
+        """Send a command again and again until it is known what became of it: that."""
         self._ids += 1
         command = msgspec.structs.replace(command, id=str(self._ids))
         self.busy += 1
@@ -109,6 +109,7 @@ class Person:
         elif isinstance(answer, Refused):
             self._world.auditor.took_no(actor.user, command.id)
         self.busy -= 1
+        return answer
 
     async def _reuse(self, actor: Actor, command: Command) -> None:
         """Another command with the same id is refused, now and after a restart."""

@@ -4,13 +4,29 @@ Each fault is off in some runs, rare in others and frequent in the rest, indepen
 others, for what hides behind a frequent fault shows where that one is absent.
 """
 
+from collections.abc import Mapping
 from random import Random
 
 from msgspec import Struct
 
 from engine.kernel.limits import BATCH_RECORDS_MAX, SNAPSHOT_EVERY
 from engine.kernel.market import USD_INCREMENTS, Market
-from engine.kernel.time import MINUTE, SECOND, Millis
+from engine.kernel.time import DAY, MINUTE, SECOND, Millis
+
+THEMES: Mapping[str, tuple[str, ...]] = {
+    "auctions": ("auction",),
+    "haggling": ("shop", *("negotiation",) * 3),
+    "dispatch": ("shop", *("zone",) * 7),
+    "parcels": ("escrow", *("shipment",) * 4),
+    "identity": ("identity",),
+    "mix": ("auction", "escrow", "identity", "negotiation", "shipment", "shop", "zone"),
+}
+"""Whose workloads ask in a run, each as often as it stands here. A run that does a little of
+everything gets nowhere: most do much of few things."""
+QUIET_THEMES = tuple(theme for theme in THEMES if theme != "auctions")
+"""Half of the runs are of these, where one step follows another; the rest are auctions alone."""
+SLEEPY_THEMES = ("haggling", "parcels")
+"""Those in which something is due only after a day."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -25,8 +41,8 @@ class Options(Struct, frozen=True, kw_only=True):
     staff: int = 2
     hosts: int = 1
     """Machines that compete for the lease."""
-    kinds: int = 0
-    """Of how many kinds of room, besides the ledger's; 0: of auctions alone."""
+    theme: str = "auctions"
+    """What people are about, besides money: one of `THEMES`."""
     things: int = 6
     """How many there are of each kind, in all."""
     things_at_once: int = 3
@@ -36,6 +52,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """For deposit and remainder."""
     extension_ms: Millis = 10 * SECOND
     ledger_share: int = 250
+    night_ms: Millis = 0
+    """Half-way through nothing runs for so long, and everybody sleeps; 0: they do not."""
     snapshot_every: int = SNAPSHOT_EVERY
     batch_max: int = BATCH_RECORDS_MAX
     backlog_max: int = 20_000
@@ -91,47 +109,43 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def swarm(dice: Random) -> Options:
     """The options of a run."""
-
-    def chance() -> int:
-        return dice.choice((0, 0, 5, 40))
-
-    def every() -> int:
-        return dice.choice((0, 0, 120 * SECOND, 30 * SECOND))
-
-    gap_ms = dice.choice((50, 400, 1_500))
+    theme = dice.choice(("auctions",) * len(QUIET_THEMES) + QUIET_THEMES)
+    gap_ms = dice.choice((50, 400, 1_500) if theme == "auctions" else (400, 1_000, 2_000))
+    fewer = theme != "auctions"
     return Options(
-        commands=dice.choice((60, 150, 300)),
+        theme=theme,
+        commands=dice.choice((200, 250, 300) if fewer else (60, 150, 300)),
         gap_ms=gap_ms,
-        bidders=dice.randint(2, 6),
+        bidders=dice.randint(4 if fewer else 2, 6),
         sellers=dice.randint(1, 3),
-        drivers=dice.randint(1, 4),
+        drivers=dice.randint(2 if fewer else 1, 4),
         hosts=dice.choice((1, 2)),
-        kinds=dice.choice((0, 0, 1, 2, 4)),
-        things=dice.choice((3, 8, 20)),
-        things_at_once=dice.choice((1, 2, 4)),
+        things=dice.choice((2, 3, 6) if fewer else (3, 8, 20)),
+        things_at_once=dice.choice((1, 1, 2) if fewer else (1, 2, 4)),
         span_ms=max(5 * SECOND, gap_ms * dice.choice((20, 60, 150))),
         window_ms=dice.choice((5, 20, 60)) * SECOND,
         extension_ms=dice.choice((1, 5, 30)) * SECOND,
-        ledger_share=dice.choice((50, 150, 400)),
+        ledger_share=dice.choice((20, 50) if fewer else (50, 150, 400)),
+        night_ms=dice.choice((0, DAY, DAY)) if theme in SLEEPY_THEMES else 0,
         snapshot_every=dice.choice((5, 40, SNAPSHOT_EVERY)),
         batch_max=dice.choice((1, 3, BATCH_RECORDS_MAX)),
         backlog_max=dice.choice((8, 20_000, 20_000, 20_000)),
         lag_us=dice.choice((1, 1_000, 300_000)),
         latency_us=dice.choice((100, 20_000, 500_000)),
-        refused=chance(),
-        lost=chance(),
-        late=chance(),
-        torn=chance(),
-        crash_every=every(),
-        stop_every=every(),
-        freeze_every=every(),
-        cut_every=every(),
-        dark_every=every(),
-        forget_every=every(),
-        leave_every=every(),
+        **_weather(dice),
         downtime_ms=dice.choice((1, 8, 60)) * SECOND,
         again=dice.choice((0, 50, 300)),
         other_body=dice.choice((0, 100)),
         twice=dice.choice((0, 100)),
         impatient=dice.choice((0, 50, 300)),
     )
+
+
+def _weather(dice: Random) -> dict[str, int]:
+    """How often each fault strikes."""
+    chances = ("refused", "lost", "late", "torn")
+    intervals = ("crash", "stop", "freeze", "cut", "dark", "forget", "leave")
+    weather = {name: dice.choice((0, 0, 5, 40)) for name in chances}
+    for name in intervals:
+        weather[f"{name}_every"] = dice.choice((0, 0, 120 * SECOND, 30 * SECOND))
+    return weather

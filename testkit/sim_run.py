@@ -25,6 +25,7 @@ from engine.kernel.ids import user_room
 from engine.kernel.time import Millis
 from engine.look import Sight
 from engine.registry import Registry
+from engine.sequencer import Accepted
 from persistence.memory import MemoryLog
 from runtime.recovery import recover
 from testkit.auditor import Auditor
@@ -34,7 +35,7 @@ from testkit.naive_bidding import OUTAGE_MS
 from testkit.sim_clients import Person
 from testkit.sim_faults import Faults
 from testkit.sim_house import OPENING_NS, Host, World
-from testkit.sim_options import Options
+from testkit.sim_options import THEMES, Options
 from testkit.violation import expect
 from testkit.virtual_loop import VirtualLoop
 from testkit.world import vault
@@ -46,8 +47,8 @@ SETTLE_S = 0.25
 STAFF_ROOMS = ("house:dead_letters",)
 ROOMS_FOLLOWED = 4
 HOOK = "webhook.sandbox"
-NEEDS = {"negotiation": "shop"}
-"""Kinds of room that come to nothing without another kind."""
+LOOKS_MAX = 4
+"""So many rooms somebody looks at when they know what became of a command."""
 
 
 class Run:
@@ -143,24 +144,28 @@ class Run:
     async def _ask_for_things(self) -> None:
         """The safety phase: the domains' workloads, at random times."""
         options, dice = self.world.options, self._dice
-        workloads = {
-            name: domain.workload
-            for name, domain in self.world.registry.domains.items()
-            if domain.workload
-        }
-        ledger = workloads.pop("ledger")
-        # A run that does a little of everything gets nowhere: most do much of few things.
-        names = sorted(workloads)
-        chosen = dice.sample(names, min(len(names), options.kinds))
-        chosen += [other for name in chosen if (other := NEEDS.get(name)) and other not in chosen]
-        others = [workloads["auction"]] if not chosen else [workloads[name] for name in chosen]
+        workloads = [self._workload_of(name) for name in THEMES[options.theme]]
+        ledger = self._workload_of("ledger")
         for number in range(options.commands):
             await asyncio.sleep(dice.expovariate(1_000 / options.gap_ms))
             self._glance_around(number)
             wants_money = (
                 number < 2 * options.bidders or dice.randrange(1_000) < options.ledger_share
             )
-            self._ask(ledger if wants_money else dice.choice(others), number)
+            self._ask(ledger if wants_money else dice.choice(workloads), number)
+            if number == options.commands // 2:
+                self._sleep()
+
+    def _workload_of(self, name: str) -> Workload:
+        workload = self.world.registry.domains[name].workload
+        assert workload is not None, f"nobody asks anything of {name}"
+        return workload
+
+    def _sleep(self) -> None:
+        """Everything stands still at once, the log too, and goes on after the night."""
+        if self.world.options.night_ms:
+            self.world.chronicle.note("night")
+            self.loop.now_us += self.world.options.night_ms * 1_000
 
     def _things(self, number: int) -> range:
         """Those of the moment when so many commands have been asked: old ones go, new come."""
@@ -169,6 +174,13 @@ class Run:
         return range(first, first + options.things_at_once)
 
     def _ask(self, workload: Workload, number: int) -> None:
+        wanted: dict[str, None] = {}
+        """The rooms on which it depends what is asked."""
+
+        def look(room: str) -> Any:
+            wanted[room] = None
+            return self._glimpses.get(room)
+
         stage = Stage(
             id="0",
             now=self._now(),
@@ -176,11 +188,12 @@ class Run:
             currency=CURRENCY,
             people=self._roles(),
             things=self._things(number),
-            look=self._glimpses.get,
+            look=look,
+            keys=vault(),
         )
         actor, command = workload(self._dice, stage)
         if self.world.registry.refuse(type(command), actor) is None:
-            self.loop.spawn(self._errand(actor, command))
+            self.loop.spawn(self._errand(actor, command, list(wanted)))
 
     def _roles(self) -> dict[str, list[str]]:
         roles: dict[str, list[str]] = {role: [] for role in ROLES}
@@ -188,11 +201,16 @@ class Run:
             roles.setdefault(person.actor.role, []).append(user)
         return roles
 
-    async def _errand(self, actor: Actor, command: Command) -> None:
-        person = self.people[actor.user]
-        await person.ask(actor, command)
-        room, _, _ = command.room(actor).removeprefix(CLAIM_MARK).partition(" ")
-        self._glance(person, room)
+    async def _errand(self, actor: Actor, command: Command, wanted: list[str]) -> None:
+        # Whoever has come to be in this run borrows the connection of a guest.
+        person = self.people.get(actor.user, self.people[ANYONE.user])
+        answer = await person.ask(actor, command)
+        room = command.room(actor)
+        if isinstance(answer, Accepted):
+            room = answer.room
+        for name in dict.fromkeys((room, *wanted[-LOOKS_MAX:])):
+            if not name.startswith(CLAIM_MARK):
+                self._glance(person, name)
 
     def _glance_around(self, number: int) -> None:
         """Somebody looks at something: what people know is old, but not too old."""
@@ -201,8 +219,7 @@ class Run:
         self._glance(person, self._dice.choice(known))
 
     def _glance(self, person: Person, room: str) -> None:
-        """Somebody looks how things stand, as a guest would see it; where guests see nothing, as
-        an admin would."""
+        """Somebody looks how things stand: at auctions as a guest, at all else as an admin."""
         line = person.line
         if line is None or not line.is_open:
             return
@@ -210,14 +227,9 @@ class Run:
         def seen(sight: object) -> None:
             if isinstance(sight, Sight):
                 self._glimpses[room] = msgspec.json.decode(sight.state)
-            elif line.is_open:
-                line.look(room, Actor("m0", ADMIN, "approved"), seen_by_staff)
 
-        def seen_by_staff(sight: object) -> None:
-            if isinstance(sight, Sight):
-                self._glimpses[room] = msgspec.json.decode(sight.state)
-
-        line.look(room, ANYONE, seen)
+        is_public = room.startswith("auction:")
+        line.look(room, ANYONE if is_public else Actor("m0", ADMIN, "approved"), seen)
 
     async def _comes_to_rest(self) -> None:
         """Liveness: everybody knows what became of their commands, and has heard everything."""

@@ -35,6 +35,8 @@ class Report(Struct, frozen=True):
     steps: int
     records: int
     counts: dict[str, int]
+    events: dict[str, int]
+    """Kind of event -> how often it happened."""
     latest: list[str]
     """The last actions."""
     problem: str = ""
@@ -60,6 +62,7 @@ def simulate(seed: int, registry: Registry, options: Options | None = None) -> R
         chronicle.step,
         len(run.world.auditor.records),
         dict(sorted(chronicle.counts.items())),
+        dict(sorted(run.world.auditor.kinds.items())),
         chronicle.latest,
         problem,
     )

@@ -8,10 +8,20 @@ import msgspec
 import pytest
 
 from engine.domains.auction import bidding
+from engine.domains.custody import decide_scan
+from engine.domains.custody.codes import QR_ALREADY_USED
+from engine.domains.dispatch import decide_offer
+from engine.domains.dispatch.events import DeliveryCodeRejected
+from engine.domains.dispatch.messages import ClaimDriver
+from engine.domains.identity import tokens
+from engine.domains.identity.commands import Refresh
+from engine.domains.negotiation import decide_offer as haggling
+from engine.kernel.outcome import Rejected
 from engine.kernel.posting import Release
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.registry import Registry
+from engine.ledger.escrow.events import EscrowReleased
+from engine.registry import Registry, build_registry, find_domains
 from engine.sequencer import Recall, Remembered, Sequencer
 from persistence.memory import MemoryLog
 from runtime import writer
@@ -161,6 +171,84 @@ def service_from_a_renewal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "is_serving", property(lambda _: True, lambda _, __: None), raising=False)
 
 
+def _domain(name: str, patch: pytest.MonkeyPatch, part: str, key: type, rule: Any) -> Any:
+    """Put a rule in the place of another. Returns the other."""
+    rules = getattr(build_registry(find_domains()).domains[name], part)
+    before = rules[key]
+    patch.setitem(rules, key, rule)
+    return before
+
+
+def job_for_two(patch: pytest.MonkeyPatch) -> None:
+    """Whoever accepts an offer gets the job, though another was first."""
+    patch.setattr(decide_offer, "_too_late", lambda *_: None)
+
+
+def two_jobs_for_one(patch: pytest.MonkeyPatch) -> None:
+    """A driver's own zone says yes to a neighbour, though the driver has a job."""
+
+    def claim(state: Any, message: ClaimDriver, ctx: Any) -> Any:
+        driver = state.drivers.get(message.driver)
+        if driver and driver.state == "BUSY":
+            driver = msgspec.structs.replace(driver, claim=message.claim)
+            drivers = {**state.drivers, message.driver: driver}
+            state = msgspec.structs.replace(state, drivers=drivers)
+        return real(state, message, ctx)
+
+    real = _domain("zone", patch, "decide", ClaimDriver, claim)
+
+
+def forgotten_release(patch: pytest.MonkeyPatch) -> None:
+    """An escrow does not know that a share has gone out, and lets it go again."""
+    _domain("escrow", patch, "evolve", EscrowReleased, lambda *_: None)
+
+
+def below_the_minimum(patch: pytest.MonkeyPatch) -> None:
+    """The house takes an offer that the shop has said it will not take."""
+    patch.setattr(haggling, "lowest", lambda min_price, ask: min(min_price * 2 // 3 + 1, ask))
+
+
+def forgotten_tries(patch: pytest.MonkeyPatch) -> None:
+    """A wrong delivery code is written down, and whoever reads the log does not count it."""
+    _domain("zone", patch, "evolve", DeliveryCodeRejected, lambda *_: None)
+
+
+def two_holders(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has a parcel keeps it, and somebody else is said to have given it."""
+    changed = decide_scan.changed
+
+    def from_another(step: Any, place: str, scan: str) -> Any:
+        event = changed(step, place, scan)
+        return msgspec.structs.replace(event, from_type=event.to_type, from_id=event.to_id)
+
+    patch.setattr(decide_scan, "changed", from_another)
+
+
+def code_scanned_again(patch: pytest.MonkeyPatch) -> None:
+    """A used code is as good as a new one."""
+    refusal = decide_scan._refusal
+
+    def only_others(*given: Any) -> Rejected | None:
+        found = refusal(*given)
+        return None if found and found.code == QR_ALREADY_USED else found
+
+    patch.setattr(decide_scan, "_refusal", only_others)
+
+
+def token_used_again(patch: pytest.MonkeyPatch) -> None:
+    """A refresh token is good however often it was used."""
+
+    def as_if_new(state: Any, command: Refresh, ctx: Any) -> Any:
+        said = tokens.read(command.refresh_token, ctx.vault)
+        session = state.sessions.get(said.session) if said else None
+        if said and session:
+            newest = tokens.make(state.user, said.session, session.counter, ctx.vault)
+            command = msgspec.structs.replace(command, refresh_token=newest)
+        return real(state, command, ctx)
+
+    real = _domain("identity", patch, "decide", Refresh, as_if_new)
+
+
 DUEL = Options(
     hosts=2,
     freeze_every=8_000,
@@ -178,6 +266,24 @@ DUEL = Options(
 
 SLOW_TIMERS = Options(lag_us=300_000, gap_ms=60, span_ms=4_000, things=20, commands=200)
 
+QUIET = Options(
+    commands=250,
+    gap_ms=1_000,
+    drivers=3,
+    things=2,
+    things_at_once=1,
+    ledger_share=20,
+    crash_every=40_000,
+    downtime_ms=3_000,
+)
+"""One thing after another, and now and then a crash."""
+
+DELIVERIES = msgspec.structs.replace(QUIET, theme="dispatch")
+FEW_DRIVERS = msgspec.structs.replace(DELIVERIES, drivers=2, things=6, things_at_once=4)
+PARCELS = msgspec.structs.replace(QUIET, theme="parcels")
+HAGGLING = msgspec.structs.replace(QUIET, theme="haggling")
+LOGINS = msgspec.structs.replace(QUIET, theme="identity")
+
 FAULTS: list[tuple[Plant, str]] = [
     (reply_before_commit, "ENG-1"),
     (frames_before_commit, "ENG-1"),
@@ -193,12 +299,28 @@ FAULTS: list[tuple[Plant, str]] = [
     (snapshot_of_the_undurable, "durable|ENG-9"),
     (lease_from_an_append, "ENG-11"),
     (service_from_a_renewal, "auction 6"),
+    (job_for_two, "dispatch INV-1|dispatch D5|dispatch 3"),
+    (two_jobs_for_one, "dispatch INV-1"),
+    (forgotten_release, "accounts INV|goes out twice|has nothing here"),
+    (below_the_minimum, "negotiation"),
+    (forgotten_tries, "dispatch INV-6"),
+    (two_holders, "INV-1"),
+    (code_scanned_again, "custody|Q3|Q6"),
+    (token_used_again, "identity J5"),
 ]
 
 OPTIONS: dict[Plant, Options] = {
     timers_after_commands: SLOW_TIMERS,
     lease_from_an_append: DUEL,
     service_from_a_renewal: DUEL,
+    job_for_two: DELIVERIES,
+    two_jobs_for_one: FEW_DRIVERS,
+    forgotten_release: PARCELS,
+    below_the_minimum: HAGGLING,
+    forgotten_tries: DELIVERIES,
+    two_holders: PARCELS,
+    code_scanned_again: PARCELS,
+    token_used_again: LOGINS,
 }
 """Where chance alone would take long, the weather is chosen."""
 

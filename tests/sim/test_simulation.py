@@ -35,6 +35,25 @@ def test_the_seeds_meet_everything_that_can_go_wrong(reports: list[Report]) -> N
     }
 
 
+def test_the_seeds_come_to_the_ends_of_all_domains(reports: list[Report]) -> None:
+    """What never happens is never checked, whatever goes wrong besides."""
+    happened = {kind for report in reports for kind in report.events}
+    assert happened >= {
+        *(f"negotiation.{kind}" for kind in ("opened", "accepted", "rejected", "expired")),
+        *("negotiation.price_bound", "negotiation.price_redeemed"),
+        *("dispatch.offers_expired", "dispatch.driver_assigned", "dispatch.driver_released"),
+        *("dispatch.package_picked_up", "dispatch.order_completed", "dispatch.claim_confirmed"),
+        *("dispatch.delivery_code_rejected", "dispatch.delivery_code_accepted"),
+        *("escrow.released", "escrow.released DELIVERED", "escrow.refunded"),
+        *("custody.handoff_scanned", "custody.scan_rejected", "custody.custody_changed"),
+        *(f"custody.{kind}" for kind in ("shipment_delivered", "shipment_returned")),
+        *("custody.custody_disputed", "custody.custody_resolved"),
+        *(f"identity.user_{kind}" for kind in ("activated", "suspended")),
+        *("identity.session_opened", "identity.session_refreshed"),
+        *("identity.session_ended LOGOUT", "identity.session_ended REUSE_DETECTED"),
+    }
+
+
 def test_a_seed_is_one_run(registry: Registry, reports: list[Report]) -> None:
     """Twice the same seed, twice the same run, to the last step."""
     for seed in SEEDS[:3]:

@@ -256,7 +256,7 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "draft": (_approve, _approve, _reject),
     "scheduled": (_join, _approve),
     "live": (_bid,) * 5 + (_maximum,) * 3 + (_join, _withdraw),
-    "pending_settlement": (_settle,) * 3 + (_capture,),
-    "unsold": (_relist,),
+    "pending_settlement": (_settle,) * 6 + (_capture,) * 2 + (_bid,),
+    "unsold": (_relist, _bid),
 }
 """By the auction's state, each as often as it stands here."""

@@ -1,17 +1,18 @@
 """A maker of commands of shipments, plausible and not, for simulation and load.
 
-Nobody here has the house's keys, so no code of a workload is genuine: parcels are delivered by the
-word of staff, and what scans do is left to tests that hold the keys.
+Where the house's keys are lent out, people scan the codes that they are shown. Where they are not,
+no code is genuine, and parcels are delivered by the word of staff.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct
 
 from engine.contract import Command, Dice, Stage
 from engine.domains.custody import commands as c
-from engine.domains.custody.qr import qr_id_of
+from engine.domains.custody.qr import delivery_code, qr_id_of, token_for
 from engine.domains.custody.terms import (
     Declaration,
     Outcome,
@@ -20,6 +21,7 @@ from engine.domains.custody.terms import (
     Recipient,
     StepTerms,
     shipment_room,
+    slot_of,
 )
 from engine.kernel.actor import ADMIN, SYSTEM, USER, Actor
 from engine.kernel.time import HOUR
@@ -28,6 +30,8 @@ from engine.ledger.escrow.terms import ShareTerms, escrow_room
 
 HOUSE = Actor("webhook.sandbox", SYSTEM)
 FEE = 1_500
+PARCELS = 2
+"""For each thing of the moment."""
 
 
 class Parcel(Struct, frozen=True):
@@ -38,6 +42,8 @@ class Parcel(Struct, frozen=True):
     sender: str
     carriers: tuple[str, str]
     recipient: str
+    step: Mapping[str, Any] | None = None
+    """The one that is next, as staff see it."""
 
 
 Asked = tuple[Actor, Command]
@@ -46,9 +52,10 @@ Maker = Callable[[Dice, Stage, Parcel], Asked]
 
 def workload(dice: Dice, stage: Stage) -> Asked:
     """Who asks what next: mostly what suits the shipment's state, now and then anything."""
-    parcel = _parcel(dice.choice(stage.things), stage)
+    number = dice.choice(stage.things) * PARCELS + dice.randrange(0, PARCELS)
+    parcel = _parcel(number, stage)
     suitable = _SUITABLE.get(parcel.status, _ANYTHING)
-    return dice.choice(suitable if dice.randrange(0, 8) else _ANYTHING)(dice, stage, parcel)
+    return dice.choice(suitable if dice.randrange(0, 16) else _ANYTHING)(dice, stage, parcel)
 
 
 def _parcel(number: int, stage: Stage) -> Parcel:
@@ -58,7 +65,9 @@ def _parcel(number: int, stage: Stage) -> Parcel:
     paid: Mapping[str, Any] | None = stage.look(escrow_room("shipment", shipment))
     status = shown["status"] if shown else f"escrow {paid['status'] if paid else 'absent'}"
     people = [users[(number + turn) % len(users)] for turn in range(4)]
-    return Parcel(shipment, status, people[0], (people[1], people[2]), people[3])
+    steps = [step for step in (shown or {"steps": []})["steps"] if step["state"] in _AHEAD]
+    step = steps[0] if steps else None
+    return Parcel(shipment, status, people[0], (people[1], people[2]), people[3], step)
 
 
 def _open(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
@@ -143,7 +152,75 @@ def _expire(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
 
 
 def _scan(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
-    """A forgery."""
+    """What the next step is waiting for; a forgery, where nobody has the keys."""
+    step, keys = parcel.step, stage.keys
+    if step is None or keys is None or "qr" not in step:
+        return _forge(dice, stage, parcel)
+    if step["state"] == "PENDING":
+        return _customs(dice, stage, parcel)
+    if step["state"] == "SCANNED":
+        return _photograph(dice, stage, parcel)
+    giver, receiver = step["from"]["party_id"], step["to"]["party_id"]
+    is_delivery = step["kind"] == "DELIVERY"
+    if is_delivery and not dice.randrange(0, 4):
+        return _code(dice, stage, parcel)
+    code = step["qr"]
+    command = c.ScanHandoff(
+        id=stage.id,
+        shipment=parcel.shipment,
+        qr_token=token_for(keys, code["qr_id"], code["version"], slot_of(stage.now)),
+        scan_location_id="place0",
+        device_at=stage.now,
+    )
+    return _user(giver if is_delivery else receiver), command
+
+
+def _scan_again(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    """The first code of all, which mostly was used."""
+    qr_id = qr_id_of(parcel.shipment, 1)
+    command = c.ScanHandoff(
+        id=stage.id,
+        shipment=parcel.shipment,
+        qr_token=token_for(stage.keys, qr_id, 1, slot_of(stage.now)) if stage.keys else qr_id,
+        scan_location_id="place0",
+        device_at=stage.now,
+    )
+    return _user(parcel.carriers[0]), command
+
+
+def _code(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    """What the recipient says, as often as not misheard."""
+    code, step = f"{dice.randrange(0, 10_000):04d}", parcel.step
+    if step and stage.keys and dice.randrange(0, 2):
+        code = delivery_code(stage.keys, step["qr"]["qr_id"], step["qr"]["version"])
+    command = c.EnterDeliveryCode(id=stage.id, shipment=parcel.shipment, code=code)
+    return _user(parcel.carriers[1]), command
+
+
+def _photograph(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    """A picture, which the testkit's world knows by its name."""
+    step = parcel.step or {"seq": 1, "from": {"party_id": parcel.sender}}
+    photo = f"paper-{dice.randrange(0, 1_000)}"
+    command = c.AddPhotos(
+        id=stage.id,
+        shipment=parcel.shipment,
+        step_seq=step["seq"],
+        photo_file_ids=(photo,),
+        sha256=(sha256(photo.encode()).hexdigest(),),
+    )
+    return _user(step["from"]["party_id"]), command
+
+
+def _receive(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    command = c.ConfirmReceipt(id=stage.id, shipment=parcel.shipment, receiver_name="Rita")
+    return _user(parcel.recipient), command
+
+
+def _send_back(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    return _staff(stage), c.StartReturn(id=stage.id, shipment=parcel.shipment, reason="unwanted")
+
+
+def _forge(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
     qr_id = qr_id_of(parcel.shipment, dice.randrange(1, 5))
     command = c.ScanHandoff(
         id=stage.id,
@@ -156,7 +233,9 @@ def _scan(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
 
 
 def _report(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
-    kinds: tuple[ProblemKind, ...] = ("LOSS", "REFUSED", "NO_SHOW", "MISMATCH", "DAMAGE")
+    kinds: tuple[ProblemKind, ...] = (
+        *("LOSS", "LOSS", "MISMATCH", "REFUSED", "NO_SHOW", "DAMAGE"),
+    )
     command = c.ReportProblem(id=stage.id, shipment=parcel.shipment, kind=dice.choice(kinds))
     return dice.choice((_party(dice, parcel), _staff(stage))), command
 
@@ -213,6 +292,8 @@ _ANYTHING: tuple[Maker, ...] = (
     _reissue,
     _expire,
     _scan,
+    _scan_again,
+    _forge,
     _report,
     _resolve,
     _cancel,
@@ -223,10 +304,16 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "escrow absent": (_open,),
     "escrow funding": (_fund, _fund, _plan),
     "escrow held": (_plan,),
-    "AWAITING_PICKUP": (
-        *(_show, _show, _scan, _scan, _report),
-        *(_replan, _customs, _reissue, _expire, _cancel, _interfere),
+    "AWAITING_PICKUP": (*(_scan,) * 9, _show, _replan, _customs, _reissue, _cancel),
+    "IN_CUSTODY": (
+        *(_scan,) * 16,
+        *(_photograph, _scan_again, _show, *(_send_back,) * 2, *(_report,) * 3),
+        *(_reissue, _expire, _replan, _interfere),
     ),
-    "DISPUTED": (_resolve,),
+    "DELIVERY_PENDING_PROOF": (_photograph, _receive, _receive, _report),
+    "RETURNING": (*(_scan,) * 9, _scan_again, _report),
+    "DISPUTED": (_resolve, _resolve, _scan),
 }
 """By the shipment's state, or its escrow's before it is planned."""
+_AHEAD = ("PENDING", "READY", "SCANNED")
+"""States of a step that is not over."""

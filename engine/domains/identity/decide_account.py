@@ -62,7 +62,7 @@ def send_code(state: Account, message: SendCode, ctx: Context) -> Decision:
 
 def resend_own(state: Account, command: c.ResendOtp, ctx: Context) -> Decision:
     """Somebody signed in wants to prove an address of theirs (I9, step-up)."""
-    if refusal := not_found(state):
+    if refusal := not_found(state) or shut(state):
         return refusal
     if ctx.actor.user != state.user:
         return Rejected(FORBIDDEN, "name the email address that the code is for")
@@ -129,12 +129,17 @@ def let_in(state: Account, message: LetIn, _: Context) -> Decision:
 
 def set_profile(state: Account, command: c.SetProfile, _: Context) -> Decision:
     """A name to be shown (identity 11)."""
-    return not_found(state) or [e.ProfileChanged(display_name=command.display_name.strip())]
+    return (
+        not_found(state)
+        or shut(state)
+        or [e.ProfileChanged(display_name=command.display_name.strip())]
+    )
 
 
 def add_phone(state: Account, command: c.AddPhone, ctx: Context) -> Decision:
     """Later than the account, but before bidding, selling or driving (I9)."""
-    if refusal := not_found(state) or bad_phone(command.phone, state.currency, ctx):
+    refusal = not_found(state) or shut(state) or bad_phone(command.phone, state.currency, ctx)
+    if refusal:
         return refusal
     if "phone" in state.verified:
         return Rejected(

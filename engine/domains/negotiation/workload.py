@@ -1,6 +1,7 @@
 """Customers who haggle and shopkeepers who answer, from a source of chance that is handed in.
 
-Shops are not made here: where none is active, everything is refused, as it should be.
+Shops are not made here: where none is active, everything is refused, as it should be. There are
+few customers for each product, so that they get somewhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,9 +20,11 @@ from engine.domains.negotiation.figures import (
     terms_room,
 )
 from engine.kernel.actor import SHOPKEEPER, SYSTEM, USER, Actor
+from engine.kernel.ids import room_name
 
 PRODUCTS = 2
 """Products of each shop."""
+CUSTOMERS = 2
 ROBOT = Actor("webhook.sandbox", SYSTEM)
 """Speaks for catalogue and orders."""
 STRATEGIES: tuple[StrategyName, ...] = ("midpoint.v1", "steady.v1")
@@ -44,13 +47,24 @@ Maker = Callable[[Dice, Turn], Asked]
 
 def workload(dice: Dice, stage: Stage) -> Asked:
     """The domain's `contract.Workload`: mostly what suits it, now and then anything."""
-    shop, product = f"s{dice.choice(stage.things)}", f"p{dice.randrange(0, PRODUCTS)}"
-    turn = _turn(stage, dice.choice(stage.people[USER]), shop, product)
+    shop = f"s{dice.choice(stage.things)}"
+    # Of two, the one who has come further, so that things come to an end.
+    turns = [
+        _turn(
+            stage,
+            dice.choice(stage.people[USER][:CUSTOMERS]),
+            shop,
+            f"p{dice.randrange(0, PRODUCTS)}",
+        )
+        for _ in range(2)
+    ]
+    turn = max(turns, key=lambda turn: _STAGES.index(turn.seen.get("status", "absent")))
+    product = turn.product
     status = turn.seen.get("status", "absent")
     if status == "absent" and not _is_negotiable(stage, shop, product) and dice.randrange(0, 4):
         return dice.choice((_terms, _terms, _terms, _list))(dice, turn)
     suitable = _SUITABLE.get(status, (_open,))
-    return dice.choice(suitable if dice.randrange(0, 10) else _ANYTHING)(dice, turn)
+    return dice.choice(suitable if dice.randrange(0, 16) else _ANYTHING)(dice, turn)
 
 
 def _is_negotiable(stage: Stage, shop: str, product: str) -> bool:
@@ -83,7 +97,7 @@ def _terms(dice: Dice, turn: Turn) -> Asked:
         min_price=min_price,
         currency=turn.stage.currency,
         negotiable=bool(dice.randrange(0, 8)),
-        auto_negotiate=bool(dice.randrange(0, 3)),
+        auto_negotiate=bool(dice.randrange(0, 2)),
         strategy=dice.choice(STRATEGIES),
         breaks=dice.choice(((), (bulk,))),
         stock=dice.choice((None, 1, 5, 5)),
@@ -137,7 +151,7 @@ def _offer(dice: Dice, turn: Turn) -> Asked:
     command = c.MakeOffer(
         id=turn.stage.id,
         negotiation=turn.negotiation,
-        price=max(price, 1),
+        price=min(max(price, 1), turn.seen.get("list_price", ask)),
         currency=turn.stage.currency,
         text=dice.choice(("", "is 1 all right?")),
     )
@@ -178,22 +192,22 @@ def _answer(dice: Dice, turn: Turn) -> Asked:
 def _order(dice: Dice, turn: Turn) -> Asked:
     """An order of it, which is paid or fails."""
     id_, negotiation = turn.stage.id, turn.negotiation
-    order = f"o{dice.randrange(0, 2)}"
+    order = turn.seen.get("order") or f"o{dice.randrange(0, 2)}"
     jti = f"{negotiation}.{turn.seen.get('accepted_at')}"
-    commands: tuple[c.NegotiationCommand, ...] = (
-        c.BindOrder(
-            id=id_,
-            negotiation=negotiation,
-            order=order,
-            customer=turn.customer,
-            product=turn.product,
-            quantity=dice.choice((1, 2, 20)),
-            token_jti=jti,
-        ),
-        c.OrderPaid(id=id_, negotiation=negotiation, order=order),
-        c.OrderFailed(id=id_, negotiation=negotiation, order=order),
+    bind = c.BindOrder(
+        id=id_,
+        negotiation=negotiation,
+        order=order,
+        customer=turn.customer,
+        product=turn.product,
+        quantity=dice.choice((1, 2, 20)),
+        token_jti=jti,
     )
-    return ROBOT, dice.choice(commands)
+    paid = c.OrderPaid(id=id_, negotiation=negotiation, order=order)
+    failed = c.OrderFailed(id=id_, negotiation=negotiation, order=order)
+    if turn.seen.get("status") == "bound":
+        return ROBOT, dice.choice((paid, paid, failed, bind))
+    return ROBOT, dice.choice((bind, bind, bind, paid, failed))
 
 
 def _customer(turn: Turn) -> Actor:
@@ -201,7 +215,10 @@ def _customer(turn: Turn) -> Actor:
 
 
 def _keeper(dice: Dice, turn: Turn) -> Actor:
-    return Actor(dice.choice(turn.stage.people[SHOPKEEPER]), SHOPKEEPER, "approved")
+    """Mostly the shop's own."""
+    shop = turn.stage.look(room_name("shop", turn.shop)) or {}
+    user = shop.get("owner") if dice.randrange(0, 16) else None
+    return Actor(user or dice.choice(turn.stage.people[SHOPKEEPER]), SHOPKEEPER, "approved")
 
 
 _ANYTHING: tuple[Maker, ...] = (
@@ -210,10 +227,12 @@ _ANYTHING: tuple[Maker, ...] = (
 )
 _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "absent": (_open,),
-    "open": (_offer, _offer, _offer, _talk),
-    "awaiting_shop": (_answer, _answer, _talk),
-    "countered": (_offer, _offer, _offer, _take, _withdraw),
-    "accepted": (_order, _order, _talk),
+    "open": (*(_offer,) * 6, _talk),
+    "awaiting_shop": (*(_answer,) * 4, _talk),
+    "countered": (*(_offer,) * 6, _take, _take, _withdraw),
+    "accepted": (_order, _order, _order, _talk, _talk),
     "bound": (_order,),
 }
 """By the negotiation's state, each as often as it stands here."""
+_STAGES = ("expired", "cancelled", "rejected", "redeemed", *_SUITABLE)
+"""From those that are over to those that are nearly there."""

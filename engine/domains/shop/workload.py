@@ -16,7 +16,7 @@ def workload(dice: Dice, stage: Stage) -> Asked:
     shop = f"s{dice.choice(stage.things)}"
     shown = stage.look(shop_room(shop))
     suitable = _SUITABLE[shown["status"] if shown else "absent"]
-    makers = suitable if dice.randrange(0, 8) else (*_UPLOADS, *_ACTS)
+    makers = suitable if dice.randrange(0, 16) else (*_UPLOADS, *_ACTS)
     return dice.choice(makers)(dice, stage, shop)
 
 
@@ -34,12 +34,12 @@ def _create(dice: Dice, stage: Stage, shop: str) -> Asked:
 
 def _both(dice: Dice, stage: Stage, shop: str) -> Asked:
     files = (Document("ID_PROOF", f"id-{shop}"), Document("LICENCE", f"licence-{shop}"))
-    return _keeper(dice, stage), c.UploadShopDocs(id=stage.id, shop=shop, files=files)
+    return _owner(dice, stage, shop), c.UploadShopDocs(id=stage.id, shop=shop, files=files)
 
 
 def _one(dice: Dice, stage: Stage, shop: str) -> Asked:
     files = (Document("ID_PROOF", f"id-{shop}"),)
-    return _keeper(dice, stage), c.UploadShopDocs(id=stage.id, shop=shop, files=files)
+    return _owner(dice, stage, shop), c.UploadShopDocs(id=stage.id, shop=shop, files=files)
 
 
 def _approve(dice: Dice, stage: Stage, shop: str) -> Asked:
@@ -63,6 +63,13 @@ def _open(dice: Dice, stage: Stage, shop: str) -> Asked:
     return _admin(dice, stage), c.OpenShopDocument(id=stage.id, shop=shop, file=f"id-{shop}")
 
 
+def _owner(dice: Dice, stage: Stage, shop: str) -> Actor:
+    """Whose shop it is, as far as anybody has looked."""
+    shown = stage.look(shop_room(shop)) or {}
+    known = Actor(shown.get("owner", ""), SHOPKEEPER, "approved")
+    return known if known.user and dice.randrange(0, 12) else _keeper(dice, stage)
+
+
 def _keeper(dice: Dice, stage: Stage) -> Actor:
     return Actor(dice.choice(stage.people[SHOPKEEPER]), SHOPKEEPER, "approved")
 
@@ -75,8 +82,8 @@ _UPLOADS: tuple[Maker, ...] = (_both, _both, _one)
 _ACTS: tuple[Maker, ...] = (_approve, _reject, _suspend, _reinstate, _open, _create)
 _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "absent": (_create,),
-    "pending_approval": (*_UPLOADS, _approve, _approve, _approve, _reject),
-    "active": (_suspend, _open),
+    "pending_approval": (_both, _one, *(_approve,) * 3, _reject),
+    "active": (_suspend, *(_open,) * 9),
     "rejected": _UPLOADS,
     "suspended": (_reinstate,),
 }
