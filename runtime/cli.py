@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = _command(commands, "serve", _serve, "serve everything in one process")
     add_flags(serve)
     serve.add_argument("--print-config", action="store_true", help="print settings, and exit")
-    demo = _command(commands, "demo", _demo, "serve a market that is alive, and show it")
+    demo = _command(commands, "demo", _demo, "serve a house full of people, and show it")
     add_flags(demo)
     demo.add_argument("--seconds", type=float, default=0, help="stop after N s; 0: at Ctrl-C")
     token = _command(commands, "token", _token, "print a token for a user")
@@ -116,7 +116,7 @@ def _serve(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def _demo(config: Config, arguments: argparse.Namespace) -> int:
-    from runtime.demo import demo
+    from runtime.demo.run import demo
 
     return _loop(demo(config, arguments.seconds))
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import re
 import socket
 import sqlite3
-from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
@@ -13,8 +11,7 @@ import pytest
 
 from runtime.config import Config, env_name
 from runtime.log_choice import SQLITE_NAME
-from testkit.client import connected
-from testkit.process import ROOT, run, start
+from testkit.process import ROOT, run
 from tests.e2e.door import door_of
 from tests.e2e.places import Place
 
@@ -186,28 +183,3 @@ async def test_verify_finds_what_was_changed(on_sqlite: Place, damage: str, said
     assert "every invariant holds" not in bad.out
     assert said in bad.err
     assert "Traceback" not in bad.err
-
-
-async def test_the_demo_to_a_pipe(tmp_path: Path) -> None:
-    """An address that answers, tables in which prices move, and an end with code 0."""
-    demo = await start("demo", "--seconds", "12", "--port", "0", "--data", str(tmp_path))
-    try:
-        address = (await demo.out.until(r"is live at (http://\S+)"))[1]
-        async with connected(f"ws{address.removeprefix('http')}/v1/ws") as guest:
-            assert guest.unasked[0].user is None
-        assert await demo.ended() == 0
-    finally:
-        await demo.close()
-    prices: defaultdict[str, list[str]] = defaultdict(list)
-    for line in demo.out.said:
-        # auction, car, price, leader …
-        if row := re.match(r"(\S+)  .+?  ([\d,]+|-)  (Bidder \d+|-)  ", line):
-            prices[row[1]].append(row[2])
-    assert len(prices) >= 8
-    assert sum(len(set(moved)) > 1 for moved in prices.values()) >= 4, prices
-    assert "bids/s" in demo.out.text
-    assert f"outcry verify --data {tmp_path}" in demo.out.text
-    assert not demo.err.text
-    verified = await run("verify", "--data", str(tmp_path))
-    assert verified.code == 0, verified.err
-    assert "auction.bid_placed" in verified.out

@@ -1,0 +1,1 @@
+"""The demo, member by member."""
