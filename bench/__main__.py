@@ -7,6 +7,7 @@ the report tells how busy it was with other things.
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AsyncExitStack, contextmanager
@@ -19,12 +20,16 @@ from bench.meter import Meter
 from bench.result import Report
 from bench.scene import FULL, QUICK, Scene, Section, Sizes
 from bench.sections.bids import Bids
+from bench.sections.deals import Deals
+from bench.sections.dispatch import Dispatch
 from bench.sections.fan_out import FanOut
+from bench.sections.matching import Matching
 from bench.sections.memory import Memory
 from bench.sections.open_auctions import OpenAuctions
 from bench.sections.replay import Replay
 from bench.server import EXIT_FAILED, EXIT_INTERRUPTED, ServerError
 from testkit.postgres import PostgresFailed, PostgresServer, find_binaries
+from testkit.redis import RedisFailed
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -34,8 +39,11 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "memory": Memory,
     "replay": Replay,
     "open-auctions": OpenAuctions,
+    "dispatch": Dispatch,
+    "matching": Matching,
+    "deals": Deals,
 }
-FAILURES = (CrewFailed, BrokenProcessPool, DatabaseError, ServerError, OSError)
+FAILURES = (CrewFailed, BrokenProcessPool, DatabaseError, RedisFailed, ServerError, OSError)
 
 
 async def measure(postgres_url: str, names: Sequence[str], sizes: Sizes) -> Report:
@@ -44,7 +52,9 @@ async def measure(postgres_url: str, names: Sequence[str], sizes: Sizes) -> Repo
     found = Report(machine.conditions(await settings(postgres_url)))
     sections = {name: SECTIONS[name]() for name in names}
     meter = Meter("", sum(len(list(section.steps(sizes))) for section in sections.values()))
+    took: list[str] = []
     for name, section in sections.items():
+        begun_s = time.monotonic()
         try:
             await _play(section, postgres_url, sizes, meter)
         except FAILURES as problem:
@@ -54,6 +64,8 @@ async def measure(postgres_url: str, names: Sequence[str], sizes: Sizes) -> Repo
             findings = section.findings()
             found.rows += findings.rows
             found.tables.append(findings.table)
+        took.append(f"{name} {time.monotonic() - begun_s:.0f} s")
+    found.conditions["took"] = ", ".join(took)
     meter.end()
     return found
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
+from typing import Self
 
 import psutil
 from msgspec import Struct
@@ -16,11 +18,20 @@ class Cores(Struct, frozen=True):
     """Of this process. Near 1.0, the load has measured itself."""
 
 
+TICK_S = 0.01
+"""Of the kernel's count of processor time."""
+
+
 class CpuClock:
     """Processor time of all threads of a process, since it began."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
+
+    @classmethod
+    def own(cls) -> Self:
+        """Of this process."""
+        return cls(os.getpid())
 
     def seconds(self) -> float:
         """User and system time together, to the tick of the kernel (10 ms)."""
@@ -28,10 +39,28 @@ class CpuClock:
         return times.user + times.system
 
 
+class Stopwatch:
+    """Time and processor time, since it was made."""
+
+    def __init__(self, clocks: Sequence[CpuClock]) -> None:
+        self._clocks = clocks
+        self._begun_s = time.perf_counter()
+        self._busy_s = self._busy()
+
+    def stop(self) -> tuple[float, float]:
+        """Seconds by the clock, and of all these processes together: a tick at least, or a short
+        measurement would have cost nothing."""
+        seconds = time.perf_counter() - self._begun_s
+        return seconds, max(self._busy() - self._busy_s, TICK_S)
+
+    def _busy(self) -> float:
+        return sum(clock.seconds() for clock in self._clocks)
+
+
 async def cores_busy(server_pid: int, from_ns: int, until_ns: int) -> Cores:
     """Measure between two moments of the monotonic clock. Without a `server_pid` (0) its share
     is 0. Raises psutil.NoSuchProcess if the server ends meanwhile."""
-    own = CpuClock(os.getpid())
+    own = CpuClock.own()
     server = CpuClock(server_pid) if server_pid else None
     clocks = [clock for clock in (server, own) if clock]
     await until(from_ns)

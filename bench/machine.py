@@ -17,7 +17,8 @@ import psutil
 from msgspec import Struct
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("msgspec", "websockets", "uvloop", "uvicorn", "asyncpg", "psutil")
+SERVING = ("msgspec", "websockets", "uvloop", "uvicorn", "asyncpg")
+MEASURING = ("redis", "hiredis", "psutil")
 SYNCS = 100
 
 
@@ -29,7 +30,7 @@ def conditions(postgres: dict[str, str]) -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory()}, everything on it",
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "packages": ", ".join(f"{name} {version(name)}" for name in (*SERVING, *MEASURING)),
         "SQLite": f"{sqlite3.sqlite_version}, WAL, synchronous=FULL",
         "Postgres": ", ".join(f"{name} {value}" for name, value in postgres.items()),
         "disk": f"{sync_ms():.2f} ms for a 4 KiB write with fsync, median of {SYNCS}",

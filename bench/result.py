@@ -36,6 +36,10 @@ TARGETS = {
     "memory": Target("memory of an idle connection", "KiB", 20, 12),
     "replay": Target("records replayed a second", "", 200_000, 400_000),
     "open auctions": Target("cost of a bid, many auctions / few", "x", 1.3, 1.1),
+    "positions": Target("positions for a second of CPU / Redis", "x", 2, 4),
+    "driving": Target("cores for 10,000 drivers on the move", "", 0.5, 0.25),
+    "jobs": Target("jobs assigned a second / Redis and Postgres", "x", 3, 5),
+    "choice": Target("p99 of choosing whom to ask", "ms", 1, 1),
 }
 """The numbers to aim at on two cores, everything on one machine."""
 

@@ -36,6 +36,25 @@ class Sizes(Struct, frozen=True):
     open_many: int = 100_000
     turn_bids: int = 2_000
     turns: int = 15
+    drivers: int = 10_000
+    """Of one delivery zone."""
+    bare_seconds: float = 0.5
+    """Of a round in which positions go to Redis without websockets."""
+    jobs: int = 600
+    """Of a round."""
+    jobs_under_way: int = 64
+    laps: int = 1
+    """How often all drivers ping, evenly spread over the time."""
+    choices: int = 3_000
+    day_hours: int = 12
+    day_drivers: int = 60
+    day_orders: int = 500
+    hagglers: int = 100
+    haggles: int = 12
+    """Of a customer in a round."""
+    chains: int = 25
+    parcels: int = 16
+    """That a chain of four people passes on in a round."""
 
 
 FULL = Sizes()
@@ -55,6 +74,19 @@ QUICK = Sizes(
     open_many=2_000,
     turn_bids=200,
     turns=5,
+    drivers=300,
+    bare_seconds=0.1,
+    jobs=20,
+    jobs_under_way=4,
+    laps=1,
+    choices=100,
+    day_hours=2,
+    day_drivers=20,
+    day_orders=40,
+    hagglers=5,
+    haggles=2,
+    chains=2,
+    parcels=2,
 )
 """Everything once, to see that it works; the figures mean little."""
 

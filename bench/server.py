@@ -87,6 +87,15 @@ async def echoing() -> AsyncIterator[House]:
 
 
 @asynccontextmanager
+async def positioning(redis_socket: str) -> AsyncIterator[House]:
+    """The websocket server that keeps positions in Redis, until the block ends. Raises
+    ServerError."""
+    starting = listening(redis_socket, module="bench.geo_server")
+    async with _telling(starting) as (process, address):
+        yield House(f"ws{address.removeprefix('http')}/", secrets.token_hex(), process.pid)
+
+
+@asynccontextmanager
 async def _telling(starting: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
     async with AsyncExitStack() as stack:
         try:
