@@ -33,8 +33,8 @@ HEAD = (
 NOTES = (
     "Positions: all drivers ping at once, each on a websocket of its own, and all are answered; by "
     "the house's rules nobody pings more often than every 5 s. A third of them is 100 m from where "
-    "they were last logged, and made durable. Charged is all processor time of the servers; the drivers' "
-    "side is not. Rates are by the clock, with the load on the same cores.",
+    "they were last logged, and made durable. Charged is all processor time of the servers; the "
+    "drivers' side is not. Rates are by the clock, with the load on the same cores.",
     "Against Redis: the same pings through the same websocket stack with one `GEOADD` for all that "
     "came meanwhile (bench/geo_server.py); and without any websockets a program that hands "
     "positions to Redis in pipelines or by a call for each, whose own processor time is charged "
