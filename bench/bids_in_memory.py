@@ -70,7 +70,7 @@ class BidsInMemory:
         sequencer = self._sequencer
         while batch := sequencer.next_batch():
             if self.keeps:
-                self.records += batch
+                self.records += batch.records
             sequencer.committed()
         for output in sequencer.take_outputs():
             assert type(output) is Accepted, f"nothing is refused: {output}"

@@ -15,6 +15,9 @@ from engine.kernel.time import Millis
 from engine.look import Sight
 from engine.sequencer import Accepted, Errands, Refused
 
+COMMANDS = "commands"
+"""The mark of a log that `append` moves: how far the stream of commands is decided."""
+
 
 class Acquired(Struct, frozen=True):
     """What the owner of a shard is told when the lease becomes its own."""
@@ -56,8 +59,11 @@ class EventLog(Protocol):
     async def release(self) -> None:
         """Give the lease up, so that the next owner need not wait."""
 
-    async def append(self, records: Sequence[Record]) -> None:
-        """Write all records durably in one transaction, or none, if the lease still holds."""
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
+        """Write all records durably in one transaction, or none, if the lease still holds.
+
+        `cursor` says how far the stream of commands is decided with them; it is kept in the same
+        transaction as the mark COMMANDS, so that the next owner neither skips nor repeats any."""
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Records of the shard with a position above `after`, in order, at most `limit`."""
@@ -185,14 +191,23 @@ class CommandSink(Protocol):
         viewer: Actor,
         after: int | None,
         log_id: str | None,
+        joined: Callable[[str, int], None],
         to: Callable[[Subscribed | Refused], None],
-    ) -> tuple[str, int] | None:
-        """Begin to listen. Returns, at once, the viewer's class and the seq of the room, from
-        which on the caller must collect frames of that class (`FanOut.audiences` names it from
-        now on); None if `to` will be told of a refusal."""
+    ) -> None:
+        """Begin to listen, until `leave`. Unless it is refused, `joined` is told the viewer's class
+        and the seq of the room, from which on the caller must collect frames of that class
+        (`FanOut.audiences` names it from then on): once, before any later frame is published, and
+        before `to` is answered."""
 
-    def audience(self, room: str, viewer: Actor) -> str:
-        """The class of a viewer in a room at this moment; "" if they may not look."""
+    def leave(self, room: str, viewer: Actor) -> None:
+        """What began with `joined` has ended."""
+
+    def succeed(self, room: str, before: Actor, viewer: Actor) -> None:
+        """Somebody else listens now in the place of `before`."""
+
+    def audience(self, room: str, viewer: Actor) -> str | None:
+        """The class of a viewer in a room at this moment; "" if they may not look. None: it has to
+        be asked for, and `FanOut.regroup` will say when it is known."""
 
     def gate(self, to: Callable[[Any], None], value: Any) -> None:
         """Hand `value` to `to` when everything that was decided until now is durable and has
@@ -207,7 +222,11 @@ class CommandSink(Protocol):
         """Event frames (JSON) after a seq, as the viewer may see them; empty at the end."""
 
     def admit(self, actor: Actor) -> Actor | Rejected:
-        """Who this is by now, whatever the token says; or why nothing is taken from them."""
+        """Who this is by now, whatever the token says; or why nothing is taken from them. A sink
+        far away looks when it has got what they ask for."""
+
+    def refuse(self, command: type[Command], actor: Actor) -> Rejected | None:
+        """Why somebody who was admitted may not send such a command at all, if so."""
 
     def presence(self, user: str, online: bool) -> None:
         """A user's first session has come, or the last has gone."""

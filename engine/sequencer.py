@@ -107,6 +107,8 @@ class Batch(Struct):
 
     records: list[Record] = []
     outputs: list[Output] = []
+    cursor: int | None = None
+    """How far the stream of commands is decided with these records; None if there is none."""
 
 
 class Remembered:
@@ -163,6 +165,7 @@ class Sequencer:
         self._remembered = remembered
         self._batches: deque[Batch] = deque()
         self._writing = False
+        self._cursor: int | None = None
         self._ready: list[Output] = []
         self._regrouped: dict[tuple[str, str], None] = {}
         self._armed: dict[str, Millis] = {}
@@ -231,6 +234,10 @@ class Sequencer:
         self.core.now = now
         return now
 
+    def read_to(self, cursor: int) -> None:
+        """All that the stream of commands holds up to `cursor` has been asked."""
+        self._cursor = cursor
+
     def show(self, to: Any, value: Any) -> None:
         """Hand `value`, read from the state just now, to `to` once it is durable."""
         self._gate(Done(to, value))
@@ -255,13 +262,16 @@ class Sequencer:
         regrouped, self._regrouped = self._regrouped, {}
         return regrouped
 
-    def next_batch(self) -> Sequence[Record] | None:
-        """Records to be written now, or None. One batch is under way at a time: call
-        `committed` when it is durable."""
+    def next_batch(self) -> Batch | None:
+        """What is to be written now, or None. One batch is under way at a time: call `committed`
+        when it is durable."""
         if self._writing or not self._batches:
             return None
         self._writing = True
-        return self._batches[0].records
+        batch = self._batches[0]
+        if len(self._batches) == 1:
+            batch.cursor = self._cursor
+        return batch
 
     def committed(self) -> None:
         """The batch under way is durable: what rested on it may leave."""
@@ -336,6 +346,8 @@ class Sequencer:
     def _open_batch(self) -> Batch:
         closed = self._writing and len(self._batches) == 1
         if not self._batches or closed or len(self._batches[-1].records) >= self.batch_max:
+            if self._batches and not closed:
+                self._batches[-1].cursor = self._cursor
             self._batches.append(Batch())
         return self._batches[-1]
 

@@ -104,7 +104,7 @@ class Desk:
 
     def may(self, command: Command, actor: Actor) -> Actor | Rejected:
         """The actor, if they may send this command at all (the permission matrix)."""
-        return self.registry.refuse(type(command), actor) or actor
+        return self.sink.refuse(type(command), actor) or actor
 
     def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
         """Have a command decided."""

@@ -127,10 +127,38 @@ class Subscription:
             self.channel.join(self, self._feeds.send_framed)
 
 
+class Request:
+    """A `subscribe` that the sink has not yet taken up."""
+
+    __slots__ = ("_feeds", "_id", "_subscription", "room", "viewer")
+
+    def __init__(self, feeds: "Feeds", id_: str, room: str, viewer: Actor) -> None:
+        self.room = room
+        self.viewer = viewer
+        self._feeds = feeds
+        self._id = id_
+        self._subscription: Subscription | None = None
+
+    def joined(self, audience: str, seq: int) -> None:
+        """`CommandSink.subscribe` has taken it up."""
+        self._subscription = self._feeds.join(self, self._id, audience, seq)
+
+    def answered(self, answer: Subscribed | Refused) -> None:
+        """`CommandSink.subscribe` has answered."""
+        if self._subscription:
+            self._subscription.begin(answer)
+        elif isinstance(answer, Refused):
+            self._feeds.forget(self)
+            self._feeds.refuse(self._id, answer.rejected)
+        else:
+            self._feeds.refuse(self._id, _overtaken(self.room))
+
+
 class Feeds:
     """All that one connection listens to."""
 
     __slots__ = (
+        "_asked",
         "_by_room",
         "_counts",
         "_line",
@@ -155,6 +183,7 @@ class Feeds:
         """Who listens."""
         self._sink = sink
         self._counts = counts
+        self._asked: dict[str, Request] = {}
         self._by_room: dict[str, Subscription] = {}
 
     def __len__(self) -> int:
@@ -165,26 +194,17 @@ class Feeds:
         snapshot or what was missed, are sent when they have come."""
         room = command.room
         self.unsubscribe(room)
-        if len(self._by_room) >= SUBSCRIPTIONS_MAX:
+        if len(self._by_room) + len(self._asked) >= SUBSCRIPTIONS_MAX:
             self.refuse(command.id, _too_many())
             return
-        # The sink may answer before it returns, and the subscription is only made then.
-        early: list[Subscribed | Refused] = []
-        begin: Callable[[Subscribed | Refused], None] = early.append
-
-        def answered(answer: Subscribed | Refused) -> None:
-            begin(answer)
-
-        joined = self._sink.subscribe(room, self.actor, command.after, command.epoch, answered)
-        if joined is None:
-            begin = self._refuser(command.id)
-        else:
-            begin = self._join(command.id, room, *joined).begin
-        for answer in early:
-            begin(answer)
+        request = self._asked[room] = Request(self, command.id, room, self.actor)
+        self._sink.subscribe(
+            room, self.actor, command.after, command.epoch, request.joined, request.answered
+        )
 
     def unsubscribe(self, room: str) -> None:
         """Listen no more; harmless where nobody listened."""
+        self._asked.pop(room, None)
         subscription = self._by_room.get(room)
         if subscription is not None:
             self.drop(subscription)
@@ -198,9 +218,11 @@ class Feeds:
         self._counts.subscriptions -= 1
         subscription.channel.leave(subscription)
         self.hub.tidy(subscription.channel)
+        self._sink.leave(subscription.channel.room, self.actor)
 
     def drop_all(self) -> None:
         """The connection has gone."""
+        self._asked.clear()
         for subscription in list(self._by_room.values()):
             self.drop(subscription)
 
@@ -240,7 +262,10 @@ class Feeds:
             return
         audience = known.get(self.actor)
         if audience is None:
-            audience = known[self.actor] = self._sink.audience(room, self.actor)
+            audience = self._sink.audience(room, self.actor)
+            if audience is None:
+                return
+            known[self.actor] = audience
         if audience == subscription.audience:
             return
         if audience:
@@ -258,9 +283,10 @@ class Feeds:
         """Somebody else looks through this connection: see what changes for each room."""
         if actor == self.actor:
             return
-        self.actor = actor
+        before, self.actor = self.actor, actor
         is_ready = self._sink.is_ready
         for room, subscription in list(self._by_room.items()):
+            self._sink.succeed(room, before, actor)
             if is_ready:
                 self.review(room, {})
             else:
@@ -274,19 +300,27 @@ class Feeds:
         frames += found.frames if found.recovered else [replies.snapshot(found, epoch)]
         self.send_framed(b"".join(map(frame_text, frames)))
 
-    def _join(self, id_: str, room: str, audience: str, seq: int) -> Subscription:
+    def forget(self, request: Request) -> bool:
+        """Wait no more for this request; tells whether anybody still did."""
+        if self._asked.get(request.room) is not request:
+            return False
+        del self._asked[request.room]
+        return True
+
+    def join(self, request: Request, id_: str, audience: str, seq: int) -> Subscription | None:
+        """Collect what this class hears of a room after `seq`; None if nobody waits for it now."""
+        room = request.room
+        if not self.forget(request):
+            self._sink.leave(room, request.viewer)
+            return None
         channel = self.hub.open(room, audience, seq)
         subscription = self._by_room[room] = Subscription(self, id_, channel, seq)
         channel.watchers[subscription] = None
         self._counts.subscriptions += 1
+        if request.viewer != self.actor:
+            self._sink.succeed(room, request.viewer, self.actor)
+            self.review(room, {})
         return subscription
-
-    def _refuser(self, id_: str) -> Callable[[Subscribed | Refused], None]:
-        def refuse(answer: Subscribed | Refused) -> None:
-            assert isinstance(answer, Refused), "the sink said that it would refuse"
-            self.refuse(id_, answer.rejected)
-
-        return refuse
 
     def _follow(self, subscription: Subscription, audience: str) -> None:
         """Have frames rendered for the new class from now on, and hear them once the stream has

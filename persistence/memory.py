@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.ports import Acquired, Snapshot
+from engine.ports import COMMANDS, Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost, LogUnavailable
 from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
 
@@ -85,13 +85,15 @@ class MemoryLog:
             store.lease_until = 0
         self._epoch = NO_EPOCH
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
         if not records:
             return
         store = await self._reach_as_owner()
         assert_follows(records, self._head)
         if not store.add(records):
             raise LeaseLost(NAME, self._epoch)
+        if cursor is not None:
+            store.marks[COMMANDS] = cursor
         self._head = records[-1].position
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:

@@ -19,7 +19,7 @@ import asyncpg
 
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.ports import Acquired, Snapshot
+from engine.ports import COMMANDS, Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost
 from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
 from persistence.postgres_connections import PostgresConnections
@@ -81,6 +81,12 @@ INSERT INTO marks (shard, name, position)
 SELECT shard, $3, $4 FROM shard_lease WHERE shard = $1 AND epoch = $2
 ON CONFLICT (shard, name)
 DO UPDATE SET position = greatest(marks.position, excluded.position), saved_at = now()
+"""
+# Numbers of our own go into one message with the COMMIT, which takes no parameters.
+SAVE_CURSOR = """
+INSERT INTO marks (shard, name, position) VALUES ({}, '{}', {})
+ON CONFLICT (shard, name)
+DO UPDATE SET position = greatest(marks.position, excluded.position), saved_at = now();
 """
 LOAD_MARK = "SELECT position FROM marks WHERE shard = $1 AND name = $2"
 
@@ -144,7 +150,7 @@ class PostgresLog:
             await connection.execute(RELEASE, self._shard, self._epoch)
             self._epoch = NO_EPOCH
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
         if not records:
             return
         async with self._connections.writing() as connection:
@@ -163,7 +169,8 @@ class PostgresLog:
                 )
             except asyncpg.UniqueViolationError as error:
                 raise LeaseLost(self._name, self._epoch) from error
-            await connection.execute("COMMIT")
+            mark = SAVE_CURSOR.format(self._shard, COMMANDS, cursor) if cursor is not None else ""
+            await connection.execute(f"{mark}COMMIT")
             self._head = records[-1].position
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.ports import Acquired, Snapshot
+from engine.ports import COMMANDS, Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost, LogUnavailable
 from persistence.migrations import load_migrations, pending
 from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
@@ -91,7 +91,7 @@ class SqliteLog:
         self._epoch = NO_EPOCH
         self._unlock()
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
         if not records:
             return
 
@@ -102,6 +102,8 @@ class SqliteLog:
                 connection.executemany(INSERT, map(astuple, records))
             except sqlite3.IntegrityError as error:
                 raise LeaseLost(self._path, self._epoch) from error
+            if cursor is not None:
+                connection.execute(SAVE_MARK, (COMMANDS, cursor))
             connection.execute("COMMIT")
             self._head = records[-1].position
 

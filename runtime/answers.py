@@ -40,6 +40,15 @@ def stored(recall: Recall, record: Record, registry: Registry) -> Answer:
     )
 
 
+def stored_in_memory(recall: Recall, core: Core, registry: Registry) -> Answer | None:
+    """The same, if the room's tail still has the record."""
+    room = core.rooms.get(recall.room)
+    for record in reversed(room.tail if room else ()):
+        if record.position == recall.position:
+            return stored(recall, record, registry)
+    return None
+
+
 async def stored_in_log(recall: Recall, log: EventLog, registry: Registry) -> Answer:
     """The same, where memory has the record no more."""
     try:

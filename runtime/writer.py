@@ -43,11 +43,12 @@ from runtime.answers import (
     history,
     missed_in_log,
     revealing,
-    stored,
     stored_in_log,
+    stored_in_memory,
     unavailable,
 )
 from runtime.clock import Clock
+from runtime.house_commands import settled
 from runtime.intake import Asked, Intake
 from runtime.lease import Lease
 from runtime.recovery import Recovered, catch_up, recover
@@ -214,15 +215,17 @@ class Writer:
         viewer: Actor,
         after: int | None,
         log_id: str | None,
+        joined: Callable[[str, int], None],
         to: Callable[[Subscribed | Refused], None],
-    ) -> tuple[str, int] | None:
+    ) -> None:
         if (sequencer := self._now_open()) is None:
             to(unavailable(""))
-            return None
+            return
         sight = look.see(sequencer.core, room, viewer)
         if isinstance(sight, Rejected):
             self._hand(sequencer, to, Refused(to, "", sight))
-            return None
+            return
+        joined(sight.audience, sight.seq)
         if log_id not in (None, self._log_id) or not look.can_resume(sight, after):
             after = None
         if found := feed_in_memory(sequencer.core, sight, after):
@@ -230,7 +233,12 @@ class Writer:
         else:
             assert after is not None, "only a resumed subscription misses something"
             self._when_durable(sequencer, partial(self._backfill, sight, after, to), to)
-        return sight.audience, sight.seq
+
+    def leave(self, room: str, viewer: Actor) -> None:
+        """Who listens is known to the fan-out."""
+
+    def succeed(self, room: str, before: Actor, viewer: Actor) -> None:
+        """Who listens is known to the fan-out."""
 
     def audience(self, room: str, viewer: Actor) -> str:
         return look.audience_of(self._sequencer.core, room, viewer) if self._sequencer else ""
@@ -258,6 +266,9 @@ class Writer:
     def admit(self, actor: Actor) -> Actor | Rejected:
         return self._sequencer.core.admit(actor) if self._sequencer else actor
 
+    def refuse(self, command: type[Command], actor: Actor) -> Rejected | None:
+        return self._registry.refuse(command, actor)
+
     def presence(self, user: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(user)
         if sequencer := self._now_open():
@@ -282,18 +293,13 @@ class Writer:
         while (sequencer := self._now_open()) and (due := sequencer.next_due) and due <= target:
             self.clock.not_before(due)
             self._tick()
-            await self._settled()
+            await settled(self)
         self.clock.not_before(target)
         # What it was set to has come nearer.
         self._alarm.set(None)
         self._tick()
-        await self._settled()
+        await settled(self)
         return self.clock.now()
-
-    async def _settled(self) -> None:
-        durable = asyncio.get_running_loop().create_future()
-        self.gate(durable.set_result, None)
-        await durable
 
     @property
     def _open(self) -> Sequencer | None:
@@ -394,13 +400,12 @@ class Writer:
                 self._fan_out.dismiss(output.user, output.session, output.reason)
 
     def _recall(self, recall: Recall) -> None:
-        """Give the first answer again: from the room's tail, or else from the log."""
-        room = self._sequencer.core.rooms.get(recall.room) if self._sequencer else None
-        for record in reversed(room.tail if room else ()):
-            if record.position == recall.position:
-                recall.to(stored(recall, record, self._registry))
-                return
-        self._spawn(self._recall_from_log(recall))
+        """Give the first answer again: from memory, or else from the log."""
+        core = self._sequencer.core if self._sequencer else None
+        if core and (answer := stored_in_memory(recall, core, self._registry)):
+            recall.to(answer)
+        else:
+            self._spawn(self._recall_from_log(recall))
 
     async def _recall_from_log(self, recall: Recall) -> None:
         recall.to(await stored_in_log(recall, self._log, self._registry))
@@ -418,11 +423,12 @@ class Writer:
         while (sequencer := self._sequencer) and (batch := sequencer.next_batch()):
             started_ns = self.clock.steady_ns()
             try:
-                await self._log.append(batch)
+                await self._log.append(batch.records, batch.cursor)
             except LogUnavailable as problem:
                 await self._begin_again(problem)
                 return
-            self.counts.batch(len(batch), (self.clock.steady_ns() - started_ns) / 1_000_000_000)
+            seconds = (self.clock.steady_ns() - started_ns) / 1_000_000_000
+            self.counts.batch(len(batch.records), seconds)
             self._failures = 0
             self._lease.served()
             sequencer.committed()

@@ -110,10 +110,10 @@ class FaultyLog(EventLog):
         await self._change("release", lambda log: log.release())
 
     @override
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
         if len(records) > 1 and self._happens(self._options.torn):
             await self._ask("torn", lambda log: self._tear(log, records))
-        await self._change("append", lambda log: log.append(records))
+        await self._change("append", lambda log: log.append(records, cursor))
 
     @override
     async def read(self, after: int, limit: int) -> Sequence[Record]:

@@ -109,16 +109,18 @@ class InlineSink(CommandSink):
         viewer: Actor,
         after: int | None,
         log_id: str | None,
+        joined: Callable[[str, int], None],
         to: Callable[[Subscribed | Refused], None],
-    ) -> tuple[str, int] | None:
+    ) -> None:
         if self._failed:
             to(_unavailable(""))
-            return None
+            return
         core = self._sequencer.core
         sight = look.see(core, room, viewer)
         if isinstance(sight, Rejected):
             self.gate(to, Refused(to, "", sight))
-            return None
+            return
+        joined(sight.audience, sight.seq)
         if after is None or log_id not in (None, self.log_id) or not look.can_resume(sight, after):
             self.gate(to, Subscribed(room, sight.audience, sight.seq, False, [], sight.state))
         else:
@@ -126,7 +128,12 @@ class InlineSink(CommandSink):
             assert missed is not None, "tests write less than a room remembers"
             frames = look.frames(core, missed, sight.audience)
             self.gate(to, Subscribed(room, sight.audience, sight.seq, True, frames, b""))
-        return sight.audience, sight.seq
+
+    def leave(self, room: str, viewer: Actor) -> None:
+        """Who listens is known to the fan-out."""
+
+    def succeed(self, room: str, before: Actor, viewer: Actor) -> None:
+        """Who listens is known to the fan-out."""
 
     def audience(self, room: str, viewer: Actor) -> str:
         return "" if self._failed else look.audience_of(self._sequencer.core, room, viewer)
@@ -155,6 +162,9 @@ class InlineSink(CommandSink):
     def admit(self, actor: Actor) -> Actor | Rejected:
         return self.core.admit(actor)
 
+    def refuse(self, command: type[Command], actor: Actor) -> Rejected | None:
+        return self.core.registry.refuse(command, actor)
+
     def presence(self, user: str, online: bool) -> None:
         self.presences.append((user, online))
         self._sequencer.presence(user, online, self._now)
@@ -171,7 +181,7 @@ class InlineSink(CommandSink):
 
     def _write(self) -> None:
         while (batch := self._sequencer.next_batch()) is not None:
-            self.log += batch
+            self.log += batch.records
             self._sequencer.committed()
             self._release()
 

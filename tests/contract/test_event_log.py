@@ -6,7 +6,7 @@ import pytest
 
 from engine.kernel.limits import BATCH_RECORDS_MAX
 from engine.kernel.record import Record
-from engine.ports import EventLog, Snapshot
+from engine.ports import COMMANDS, EventLog, Snapshot
 from persistence.errors import LeaseLost, LogUnavailable
 from tests.contract.places import Open, Place
 from tests.persistence.samples import batch, record
@@ -165,6 +165,19 @@ async def test_a_mark_stands_at_what_is_durable(log: EventLog) -> None:
     with pytest.raises(AssertionError):
         await log.save_mark("errands", 2)
     assert await log.load_mark("errands") == 0
+
+
+async def test_the_cursor_of_the_commands_moves_with_the_records(
+    log: EventLog, open_log: Open
+) -> None:
+    """Both or none: else the next owner would skip commands, or decide them twice."""
+    assert await log.load_mark(COMMANDS) == 0
+    await log.append([record(1)], 5 << 20)
+    await log.append([record(2)])
+    with pytest.raises(AssertionError):
+        await log.append([record(7)], 9 << 20)
+    await log.release()
+    assert await open_log().load_mark(COMMANDS) == 5 << 20
 
 
 async def test_it_works_again_after_an_outage(log: EventLog, place: Place) -> None:

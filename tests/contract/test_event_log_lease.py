@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from engine.ports import EventLog, Snapshot
+from engine.ports import COMMANDS, EventLog, Snapshot
 from persistence.errors import LeaseHeld, LeaseLost
 from tests.contract.places import Open, Place
 from tests.persistence.samples import START, batch, record
@@ -64,7 +64,7 @@ async def test_a_fenced_owner_never_writes_again(
     await second.acquire("second")
     for _ in range(2):
         with pytest.raises(LeaseLost):
-            await log.append([record(2, room="user:u1", seq=1)])
+            await log.append([record(2, room="user:u1", seq=1)], 7)
         with pytest.raises(LeaseLost):
             await log.renew()
         with pytest.raises(LeaseLost):
@@ -76,6 +76,7 @@ async def test_a_fenced_owner_never_writes_again(
     assert list(await second.read(0, 10)) == batch(1, 2)
     assert await second.load_snapshot() is None
     assert await second.load_mark("errands") == 0
+    assert await second.load_mark(COMMANDS) == 0
 
 
 async def test_nobody_writes_who_does_not_own(log: EventLog, open_log: Open) -> None:

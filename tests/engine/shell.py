@@ -50,7 +50,7 @@ class Shell:
         """Begin to write the next batch, which there must be."""
         batch = self.sequencer.next_batch()
         assert batch is not None, "nothing to write"
-        return batch
+        return batch.records
 
     def finish(self) -> None:
         """The batch under way is durable."""
@@ -59,7 +59,7 @@ class Shell:
     def write_all(self) -> list[Output]:
         """Write until there is nothing left; what may leave then."""
         while (batch := self.sequencer.next_batch()) is not None:
-            self.written += batch
+            self.written += batch.records
             self.sequencer.committed()
         return self.take()
 

@@ -140,7 +140,7 @@ def test_a_batch_is_bounded_and_a_decision_never_split() -> None:
         shell.play(times=times)
     sizes = []
     while batch := shell.sequencer.next_batch():
-        sizes.append(len(batch))
+        sizes.append(len(batch.records))
         shell.finish()
     assert sizes == [4, 6, 1]
 

@@ -265,6 +265,6 @@ def test_what_a_start_does_is_written_like_everything_else() -> None:
     sequencer.resume(START, START + HOUR)
     batch = sequencer.next_batch()
     assert batch is not None
-    assert [r.position for r in batch] == [2, 3]
+    assert [r.position for r in batch.records] == [2, 3]
     assert sequencer.backlog == 2
     assert core.position == 3

@@ -35,10 +35,11 @@ class SlowSink(InlineSink):
         viewer: Actor,
         after: int | None,
         log_id: str | None,
+        joined: Callable[[str, int], None],
         to: Callable[[Subscribed | Refused], None],
-    ) -> tuple[str, int] | None:
+    ) -> None:
         self.answer = to
-        return "owner", 5
+        joined("owner", 5)
 
 
 class Ear:

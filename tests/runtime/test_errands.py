@@ -84,8 +84,8 @@ class Forgetful(MemoryLog):
 
     lose_answers = 0
 
-    async def append(self, records: Sequence[Record]) -> None:
-        await super().append(records)
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
+        await super().append(records, cursor)
         if self.lose_answers:
             self.lose_answers -= 1
             raise LogUnavailable("the answer got lost")

@@ -29,15 +29,19 @@ class Held(MemoryLog):
         self.lose_answer = False
         self.refuse = False
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
         self.appending.set()
         await self.gate.wait()
         if self.refuse:
             raise LogUnavailable("switched off by the test")
-        await super().append(records)
+        await super().append(records, cursor)
         if self.lose_answer:
             self.lose_answer = False
             raise LogUnavailable("the answer got lost")
+
+
+def _joined(audience: str, seq: int) -> None:
+    assert audience == "owner"
 
 
 @pytest.fixture
@@ -198,7 +202,9 @@ async def test_subscribers_hear_everything_after_their_snapshot(
     await ask(writer, deposit("1"))
     listener.listen("user:u1", "owner")
     owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
-    subscribed = await answer(lambda to: writer.subscribe("user:u1", owner, None, None, to))
+    subscribed = await answer(
+        lambda to: writer.subscribe("user:u1", owner, None, None, _joined, to)
+    )
     assert not subscribed.recovered
     assert b'"available":100' in subscribed.state
     await ask(writer, deposit("2"))
@@ -210,7 +216,9 @@ async def test_a_resumed_subscriber_gets_what_it_missed(writer: Writer) -> None:
     for number in range(5):
         await ask(writer, deposit(str(number)))
     owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
-    resumed = await answer(lambda to: writer.subscribe("user:u1", owner, 2, writer.log_id, to))
+    resumed = await answer(
+        lambda to: writer.subscribe("user:u1", owner, 2, writer.log_id, _joined, to)
+    )
     assert resumed.recovered
     assert [msgspec.json.decode(f)["seq"] for f in resumed.frames] == [3, 4, 5]
 
@@ -221,7 +229,9 @@ async def test_what_memory_has_forgotten_is_resumed_from_the_log(writer: Writer)
         writer.submit(deposit(str(number)), ADMIN, lambda _: None)
     await ask(writer, deposit("last"))
     owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
-    resumed = await answer(lambda to: writer.subscribe("user:u1", owner, 1, writer.log_id, to))
+    resumed = await answer(
+        lambda to: writer.subscribe("user:u1", owner, 1, writer.log_id, _joined, to)
+    )
     assert resumed.recovered
     seqs = [msgspec.json.decode(f)["seq"] for f in resumed.frames]
     assert seqs == list(range(2, 602))
@@ -234,7 +244,7 @@ async def test_who_missed_too_much_gets_a_snapshot(writer: Writer) -> None:
     await ask(writer, deposit("last"))
     owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
     for after, recovered in ((1, False), (2, True)):
-        subscribe = partial(writer.subscribe, "user:u1", owner, after, writer.log_id)
+        subscribe = partial(writer.subscribe, "user:u1", owner, after, writer.log_id, _joined)
         resumed = await answer(subscribe)
         assert resumed.recovered is recovered
         assert bool(resumed.state) is not recovered
@@ -246,7 +256,7 @@ async def test_a_resume_from_another_log_gets_a_snapshot(writer: Writer) -> None
     await ask(writer, deposit("1"))
     owner = msgspec.structs.replace(ADMIN, user="u1", role="user")
     for after, epoch in ((1, "another"), (99, writer.log_id)):
-        subscribe = partial(writer.subscribe, "user:u1", owner, after, epoch)
+        subscribe = partial(writer.subscribe, "user:u1", owner, after, epoch, _joined)
         resumed = await answer(subscribe)
         assert not resumed.recovered
         assert resumed.frames == []

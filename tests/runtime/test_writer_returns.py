@@ -33,8 +33,8 @@ class Fickle(MemoryLog):
     is_taken = False
     is_away = False
 
-    async def append(self, records: Sequence[Record]) -> None:
-        await super().append(records)
+    async def append(self, records: Sequence[Record], cursor: int | None = None) -> None:
+        await super().append(records, cursor)
         if self.lose_answers:
             self.lose_answers -= 1
             raise LogUnavailable("the answer got lost")

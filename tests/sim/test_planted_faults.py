@@ -132,9 +132,11 @@ def dropped_append(patch: pytest.MonkeyPatch) -> None:
     """The log says yes, and now and then writes nothing."""
     append = MemoryLog.append
 
-    async def append_or_drop(self: MemoryLog, records: Sequence[Record]) -> None:
+    async def append_or_drop(
+        self: MemoryLog, records: Sequence[Record], cursor: int | None = None
+    ) -> None:
         if records[-1].position % 10:
-            await append(self, records)
+            await append(self, records, cursor)
         else:
             self._head = records[-1].position
 

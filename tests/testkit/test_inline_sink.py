@@ -35,14 +35,24 @@ def test_what_is_decided_is_durable_at_once() -> None:
     assert [record.room for record in sink.log] == ["ledger:NGN", "user:u1"]
 
 
+def _anything(audience: str, seq: int) -> None:
+    """Who joins is no concern of this test."""
+
+
+def _never(audience: str, seq: int) -> None:
+    raise AssertionError("nobody may join")
+
+
 def test_held_back_nothing_leaves_before_it_is_committed() -> None:
     """Neither replies nor snapshots nor what waits at the gate, and then all in order."""
     sink, out = new_sink(), list[Any]()
     sink.held = True
     sink.submit(deposit("1"), BOSS, out.append)
     sink.gate(out.append, "gate")
-    assert sink.subscribe("user:u1", OWNER, None, None, out.append) == ("owner", 1)
+    joined: list[tuple[str, int]] = []
+    sink.subscribe("user:u1", OWNER, None, None, lambda *at: joined.append(at), out.append)
     sink.see("user:u1", OWNER, out.append)
+    assert joined == [("owner", 1)]
     assert out == []
     assert sink.log == []
     sink.commit()
@@ -66,7 +76,7 @@ def test_a_failed_log_refuses_what_waited_and_what_comes() -> None:
     sink.submit(deposit("1"), BOSS, out.append)
     sink.fail()
     sink.submit(deposit("2"), BOSS, out.append)
-    assert sink.subscribe("user:u1", OWNER, None, None, out.append) is None
+    sink.subscribe("user:u1", OWNER, None, None, _never, out.append)
     sink.see("user:u1", OWNER, out.append)
     assert [type(value) for value in out] == [Refused] * 4
     assert not sink.is_ready
@@ -79,7 +89,7 @@ def test_a_subscription_resumes_or_begins_anew() -> None:
     for number in range(3):
         sink.submit(deposit(str(number)), BOSS, lambda answer: None)
     for after, epoch in ((1, sink.log_id), (1, None), (1, "other"), (9, None), (None, None)):
-        sink.subscribe("user:u1", OWNER, after, epoch, out.append)  # type: ignore[arg-type]
+        sink.subscribe("user:u1", OWNER, after, epoch, _anything, out.append)  # type: ignore[arg-type]
     assert [found.recovered for found in out] == [True, True, False, False, False]
     assert [msgspec.json.decode(frame)["seq"] for frame in out[0].frames] == [2, 3]
 
