@@ -112,6 +112,10 @@ class FanOut(Protocol):
     def dismiss(self, user: str, session: str, reason: str) -> None:
         """End the user's connections: those of one session, or all if `session` is empty."""
 
+    def lost(self, room: str) -> None:
+        """What has happened in the room cannot be told without a gap: its listeners have to come
+        back, and look at it anew."""
+
     def positions(self) -> Mapping[str, int]:
         """Every room that is listened to, with the seq up to which its listeners have heard."""
 

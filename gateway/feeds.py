@@ -24,7 +24,12 @@ from gateway import replies
 from gateway.counts import Counts
 from gateway.frames import frame_text
 from gateway.hub import Channel, Hub
-from gateway.limits import CLOSE_BAD_TOKEN, JOINING_BYTES_MAX, SUBSCRIPTIONS_MAX
+from gateway.limits import (
+    CLOSE_BAD_TOKEN,
+    CLOSE_POSITION_LOST,
+    JOINING_BYTES_MAX,
+    SUBSCRIPTIONS_MAX,
+)
 from gateway.session_commands import Subscribe
 
 
@@ -90,6 +95,10 @@ class Subscription:
     def soft(self, key: str, framed: bytes, frame: bytes) -> None:
         """Something that moves: latest only, where the client is slow."""
         self._feeds.soft(self.channel.room, key, framed, frame)
+
+    def lose(self) -> None:
+        """The stream of events has a gap: the client has to come back."""
+        self._feeds.cut_off(self.channel.room)
 
     def begin(self, answer: Subscribed | Refused) -> None:
         """The answer to `subscribe` has come: pass it on, then what was kept, and go live."""
@@ -242,6 +251,10 @@ class Feeds:
         for (room, _), (frame, replaced) in waiting.items():
             if room in self._by_room:
                 self.send_framed(frame_text(replies.conflated(frame, replaced)))
+
+    def cut_off(self, room: str) -> None:
+        """Close the connection, for a room that it listens to cannot be told without a gap."""
+        self._line.close(CLOSE_POSITION_LOST, f"events of {room} were missed; come back now")
 
     def hang_up(self, reason: str) -> None:
         """Close the connection, for its user's session has ended."""

@@ -29,6 +29,9 @@ class Watcher(Protocol):
     def soft(self, key: str, framed: bytes, frame: bytes) -> None:
         """Something that moves, framed and as JSON; a later one of the same key replaces it."""
 
+    def lose(self) -> None:
+        """Something of its channel is missing, and cannot be had."""
+
 
 class Channel:
     """A room as one class of viewer hears it."""
@@ -151,6 +154,13 @@ class Hub(FanOut):
     @override
     def dismiss(self, user: str, session: str, reason: str) -> None:
         self.on_dismiss(user, session, reason)
+
+    @override
+    def lost(self, room: str) -> None:
+        listened = self._rooms.get(room)
+        for channel in tuple(listened.channels.values()) if listened else ():
+            for watcher in (*channel.live, *channel.watchers):
+                watcher.lose()
 
     @override
     def positions(self) -> Mapping[str, int]:

@@ -5,6 +5,7 @@ from engine.kernel.limits import HISTORY_PAGE_MAX
 CLOSE_BAD_TOKEN = 4001
 CLOSE_NOT_THE_PROTOCOL = 4002
 CLOSE_TOO_MANY = 4101
+CLOSE_POSITION_LOST = 4202
 
 MESSAGE_BYTES_MAX = 65_536
 """Largest frame or body in (PROTOCOL, connecting). The largest command is a tenth of it."""

@@ -5,10 +5,13 @@
     ├── LeaseHeld        a living process owns the shard
     ├── LeaseLost        this process owns the shard no longer, or never did
     ├── WrongSchema      the tables and this program do not belong together
-    └── CorruptLog       what stands in the log cannot have been written by a house
+    ├── CorruptLog       what stands in the log cannot have been written by a house
+    ├── Archived         what is asked for has been moved to files
+    └── ShardsRefused    the table of markets and their owners does not allow it
+        └── NameTaken    another living process has this name
 
-The first is a matter of time. After the second and third this process may not serve. The last two
-need a person.
+The first is a matter of time. After the second and third this process may not serve. The next two
+need a person. The last say what would help; a name is free again when its process is dead.
 """
 
 from pathlib import Path
@@ -83,3 +86,33 @@ class WrongSchema(LogError):
 
 class CorruptLog(LogError):
     """Records are missing or unreadable. Keep the files and restore from a backup."""
+
+
+class Archived(LogError):
+    """What is asked for has been moved from the log to files."""
+
+    def __init__(self, first: int) -> None:
+        """`first`: the first position, or the first seq of a room, that the log still has."""
+        super().__init__(first)
+        self.first = first
+
+    def __str__(self) -> str:
+        return (
+            f"the log has only what begins with {self.first}; what came before has been archived: "
+            "name the folder with --archive, or put it back with `outcry restore`"
+        )
+
+
+class ShardsRefused(LogError):
+    """The table of markets and their owners does not allow it; the text says what would help."""
+
+
+class NameTaken(ShardsRefused):
+    """Another living process reports under the same name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"a living process is called {self.name}; give this one another --name"

@@ -49,13 +49,14 @@ def stored_in_memory(recall: Recall, core: Core, registry: Registry) -> Answer |
     return None
 
 
-async def stored_in_log(recall: Recall, log: EventLog, registry: Registry) -> Answer:
+async def recall_from_log(recall: Recall, log: EventLog, registry: Registry) -> None:
     """The same, where memory has the record no more."""
     try:
         (record,) = await log.read(recall.position - 1, 1)
     except LogUnavailable:
-        return unavailable(recall.id)
-    return stored(recall, record, registry)
+        recall.to(unavailable(recall.id))
+    else:
+        recall.to(stored(recall, record, registry))
 
 
 def feed_in_memory(core: Core, sight: Sight, after: int | None) -> Subscribed | None:

@@ -28,6 +28,16 @@ class Config(Struct, frozen=True, kw_only=True):
     postgres: Annotated[
         str, Meta(description="URL of a Postgres that holds the log instead of --data")
     ] = ""
+    redis: Annotated[
+        str, Meta(description="URL of the Redis between gateways and writers: redis://host:6379")
+    ] = ""
+    name: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9_.-]{0,64}$",
+            description="name of this process among others; default: made of host and pid",
+        ),
+    ] = ""
     markets: Annotated[
         str, Meta(description="JSON file with a list of markets (currency, increments, …)")
     ] = ""

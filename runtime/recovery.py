@@ -1,6 +1,8 @@
-"""Start is recovery: the same after a clean stop and after a kill (architecture rule 7)."""
+"""Start is recovery: the same after a clean stop, after a kill, and by a standby that has
+followed the log (architecture rule 7)."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -13,6 +15,9 @@ from engine.kernel.record import Record
 from engine.ports import EventLog, FanOut
 from engine.registry import Registry
 from engine.sequencer import Remembered
+from persistence.errors import CorruptLog, LogUnavailable
+
+logger = logging.getLogger(__name__)
 
 PAGE = 10_000
 
@@ -23,8 +28,60 @@ class Recovered(Struct, frozen=True):
     core: Core
     remembered: Remembered
     replayed: int
-    """Records applied on top of the snapshot."""
+    """Records applied on top of the snapshot, or of what a standby had."""
     snapshot_position: int
+    """From where the next snapshot is counted: that of the latest one, or where a standby began
+    to catch up, for until then somebody else kept snapshots."""
+
+
+class Replay:
+    """A core on its way through the log: read a page from `after`, then `add` it, again and again.
+
+    Whoever has it may go on with it at any time, unless `add` has raised: then it is void."""
+
+    __slots__ = ("_last_hash", "core", "read_to", "remembered")
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.remembered = Remembered()
+        self.read_to = max(0, core.position - COMMANDS_REMEMBERED)
+        """Position of the record read last, or before the first to be read."""
+        self._last_hash = ""
+
+    @property
+    def after(self) -> int:
+        """Where the next page begins: with the record read last, once there is one, so that
+        another log in the place of this one, such as a backup put back, is found out."""
+        return self.read_to - 1 if self._last_hash else self.read_to
+
+    def add(self, page: Sequence[Record]) -> bool:
+        """Apply a page. Returns whether it held anything new.
+
+        Raises CorruptLog if it does not go on from what was read before, and AssertionError if
+        the log is damaged or was written by other rules."""
+        if self._last_hash:
+            if not page or page[0].hash != self._last_hash:
+                raise CorruptLog(f"position {self.read_to} holds another record than before")
+            page = page[1:]
+        for record in page:
+            if record.position <= self.core.position:
+                # State has it from the snapshot, but not its text and its answer.
+                self.core.rooms[record.room].tail.append(record)
+            else:
+                self.core.replay(record)
+            self.remembered.add(record)
+        if page:
+            self.read_to, self._last_hash = page[-1].position, page[-1].hash
+        return bool(page)
+
+
+async def begin(
+    log: EventLog, registry: Registry, markets: dict[str, Market], vault: Vault
+) -> Replay:
+    """The state of the latest snapshot, or that of an empty log. Raises LogUnavailable."""
+    saved = await log.load_snapshot()
+    core = snapshot.restore(saved.data, registry, markets, vault) if saved else None
+    return Replay(core or Core(registry, markets, vault))
 
 
 async def recover(
@@ -33,30 +90,34 @@ async def recover(
     markets: dict[str, Market],
     vault: Vault,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    onto: Replay | None = None,
 ) -> Recovered:
     """Load the latest snapshot, replay the tail, and remember the answers of the past.
 
-    `progress` is told records read and records in all. Raises LogUnavailable; an AssertionError
-    means that the log is damaged or was written by other rules, and nothing should run on it.
+    `progress` is told records read and records in all. `onto`: what a standby has replayed, to go
+    on from; nobody else may have it any more. Raises LogUnavailable; an AssertionError means that
+    the log is damaged or was written by other rules, and nothing should run on it.
     """
-    saved = await log.load_snapshot()
-    core = snapshot.restore(saved.data, registry, markets, vault) if saved else None
-    if core is None:
-        core = Core(registry, markets, vault)
-    since = core.position
-    remembered = Remembered()
-    first = after = max(0, since - COMMANDS_REMEMBERED)
-    head = await log.head()
-    while page := await log.read(after, PAGE):
-        for record in page:
-            if record.position <= since:
-                core.rooms[record.room].tail.append(record)
-            else:
-                core.replay(record)
-            remembered.add(record)
-        after = page[-1].position
-        progress(after - first, head - first)
-    return Recovered(core, remembered, core.position - since, since)
+    if onto is not None:
+        try:
+            return await _read_to_end(log, onto, progress)
+        except LogUnavailable:
+            raise
+        except Exception:
+            # Whether it is the log that is damaged or only this state, a start from the snapshot
+            # tells.
+            logger.exception("what the standby has replayed does not fit the log: starting anew")
+    return await _read_to_end(log, await begin(log, registry, markets, vault), progress)
+
+
+async def _read_to_end(
+    log: EventLog, replay: Replay, progress: Callable[[int, int], None]
+) -> Recovered:
+    core = replay.core
+    since, first, head = core.position, replay.read_to, await log.head()
+    while replay.add(await log.read(replay.after, PAGE)):
+        progress(replay.read_to - first, head - first)
+    return Recovered(core, replay.remembered, core.position - since, since)
 
 
 async def catch_up(log: EventLog, core: Core, fan_out: FanOut) -> None:

@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from msgspec import Struct
 
 from engine.kernel.time import Millis
@@ -26,12 +24,11 @@ from gateway.limits import MESSAGE_BYTES_MAX
 from gateway.rates import Rates
 from gateway.settings import SUBPROTOCOL, GatewaySettings
 from gateway.tokens import Tokens
-from gateway.uvicorn_http import uvicorn_http
-from gateway.uvicorn_protocol import uvicorn_protocol
 from persistence.file_folder import FileFolder
 from runtime import garbage, metrics
 from runtime.clock import Clock
-from runtime.config import Config, ConfigError, read_markets
+from runtime.config import Config, read_markets
+from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
 from runtime.hooks import hook_secrets
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
@@ -41,8 +38,6 @@ from runtime.writer import Writer
 
 logger = logging.getLogger(__name__)
 
-BACKLOG_OF_SOCKET = 4_096
-DRAIN_SECONDS = 5
 FILES_FOLDER = "files"
 
 
@@ -57,46 +52,17 @@ class House(Struct, frozen=True):
     """Ends when the writer has ended: with LeaseLost, if another process took over."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that says when it listens, and leaves signals alone: the writer must stop before
-    the sockets do."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(config: Config) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stopped = stop_signal()
     async with open_house(config) as house:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop_or_die, stopped)
         if config.test_clock:
             logger.warning("TEST CLOCK: admins can move the time of this house. Never in earnest.")
         print(f"Open Outcry is ready at {house.address}", flush=True)
-        waiting = loop.create_task(stopped.wait())
-        await asyncio.wait({waiting, house.serving}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        await until(stopped, house.serving)
         logger.info("stopping")
     await house.serving
     return 0
-
-
-def _stop_or_die(stopped: asyncio.Event) -> None:
-    if stopped.is_set():
-        # What is acknowledged is durable, so the impatient lose nothing.
-        os._exit(130)
-    stopped.set()
 
 
 @asynccontextmanager
@@ -141,17 +107,14 @@ async def open_house(config: Config) -> AsyncIterator[House]:
         await _recover(writer, config)
         serving = loop.create_task(writer.run())
         listener = Listener(gateway, settings.connection, loop)
-        server = _Server(_uvicorn_config(app, listener))
-        doors = loop.create_task(server.serve(sockets=[listening]))
         try:
-            await server.listening.wait()
-            yield House(_address(config, listening), writer, gateway, tokens, serving)
+            async with open_doors(listening, app, listener):
+                try:
+                    yield House(address_of(config, listening), writer, gateway, tokens, serving)
+                finally:
+                    await world.stop()
+                    await writer.stop()
         finally:
-            await world.stop()
-            await writer.stop()
-            server.should_exit = True
-            await doors
-            listener.stop()
             world.close()
             await log.close()
 
@@ -192,40 +155,3 @@ def gateway_settings(config: Config) -> GatewaySettings:
 def wall_ms() -> Millis:
     """The world's time, by which tokens expire."""
     return time.time_ns() // 1_000_000
-
-
-def _uvicorn_config(app: object, listener: Listener) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # Starlette is an ASGI application
-        http=uvicorn_http(listener),
-        ws=uvicorn_protocol(listener),
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-
-
-@contextmanager
-def closing_socket(config: Config) -> Iterator[socket.socket]:
-    """The socket to listen on. Raises ConfigError if the address cannot be had."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        listening = socket.create_server(
-            (config.host, config.port), family=family, backlog=BACKLOG_OF_SOCKET
-        )
-    except OSError as problem:
-        raise ConfigError(
-            f"cannot listen on {config.host}:{config.port}: {problem.strerror}; "
-            "choose another --port (0 takes any free one)"
-        ) from None
-    with listening:
-        yield listening
-
-
-def _address(config: Config, listening: socket.socket) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{listening.getsockname()[1]}"

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from engine import look
-from engine.contract import Command, Dismiss, Vault
+from engine.contract import Command, Vault
 from engine.kernel.actor import Actor
 from engine.kernel.limits import (
     BACKLOG_RECORDS_MAX,
@@ -26,12 +26,6 @@ from engine.look import Sight
 from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Subscribed, World
 from engine.registry import Registry
 from engine.sequencer import (
-    Accepted,
-    Done,
-    Errands,
-    Heard,
-    HeardSoft,
-    Output,
     Recall,
     Refused,
     Sequencer,
@@ -42,16 +36,18 @@ from runtime.answers import (
     feed_in_memory,
     history,
     missed_in_log,
+    recall_from_log,
     revealing,
-    stored_in_log,
     stored_in_memory,
     unavailable,
 )
 from runtime.clock import Clock
+from runtime.follower import Follower
 from runtime.house_commands import settled
 from runtime.intake import Asked, Intake
 from runtime.lease import Lease
-from runtime.recovery import Recovered, catch_up, recover
+from runtime.recovery import Recovered, Replay, catch_up, recover
+from runtime.release import let_go
 from runtime.snapshots import Snapshots
 from runtime.writer_counts import WriterCounts
 
@@ -105,9 +101,13 @@ class Writer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(
-        self, owner: str, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        owner: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        following: Follower | None = None,
     ) -> Recovered:
-        """Take the lease, recover, fire what fell due while nobody served the log.
+        """Take the lease, recover, fire what fell due while nobody served the log. `following`: the
+        standby of this process, which has read the log until now.
 
         Raises LeaseHeld if another process serves it, LogUnavailable if it cannot be read."""
         self._owner = owner
@@ -115,7 +115,8 @@ class Writer:
         # Reading a long log may outlast the lease, so it is renewed from now on.
         self._renewing = asyncio.create_task(self._keep_lease())
         try:
-            recovered = await self._recover(progress)
+            # Taken only now: while the lease was waited for, the log went on growing.
+            recovered = await self._recover(progress, following.take() if following else None)
         except BaseException:
             self._renewing.cancel()
             raise
@@ -269,6 +270,11 @@ class Writer:
     def refuse(self, command: type[Command], actor: Actor) -> Rejected | None:
         return self._registry.refuse(command, actor)
 
+    def read_to(self, cursor: int) -> None:
+        """All that the stream of commands holds up to `cursor` has been asked."""
+        if sequencer := self._now_open():
+            sequencer.read_to(cursor)
+
     def presence(self, user: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(user)
         if sequencer := self._now_open():
@@ -377,27 +383,10 @@ class Writer:
 
     def _after_step(self, sequencer: Sequencer) -> None:
         self._regroup(sequencer)
-        self._release(sequencer.take_outputs())
+        let_go(sequencer.take_outputs(), self._fan_out, self._world, self._recall)
         if sequencer.backlog:
             self._work.set()
         self._alarm.set(sequencer.next_due)
-
-    def _release(self, outputs: Sequence[Output]) -> None:
-        for output in outputs:
-            if type(output) is Accepted or type(output) is Refused:
-                output.to(output)
-            elif type(output) is Heard:
-                self._fan_out.publish(output.room, output.audience, output.seq, output.frame)
-            elif type(output) is HeardSoft:
-                self._fan_out.publish_soft(output.room, output.audience, output.key, output.frame)
-            elif type(output) is Done:
-                output.to(output.value)
-            elif type(output) is Recall:
-                self._recall(output)
-            elif type(output) is Errands:
-                self._world.send_out(output)
-            elif type(output) is Dismiss:
-                self._fan_out.dismiss(output.user, output.session, output.reason)
 
     def _recall(self, recall: Recall) -> None:
         """Give the first answer again: from memory, or else from the log."""
@@ -405,10 +394,7 @@ class Writer:
         if core and (answer := stored_in_memory(recall, core, self._registry)):
             recall.to(answer)
         else:
-            self._spawn(self._recall_from_log(recall))
-
-    async def _recall_from_log(self, recall: Recall) -> None:
-        recall.to(await stored_in_log(recall, self._log, self._registry))
+            self._spawn(recall_from_log(recall, self._log, self._registry))
 
     async def _backfill(
         self, sight: Sight, after: int, to: Callable[[Subscribed | Refused], None]
@@ -437,9 +423,11 @@ class Writer:
                 self._when_durable(sequencer, work)
 
     async def _recover(
-        self, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        onto: Replay | None = None,
     ) -> Recovered:
-        return await recover(self._log, self._registry, self._markets, self._vault, progress)
+        return await recover(self._log, self._registry, self._markets, self._vault, progress, onto)
 
     async def _begin_again(self, problem: LogError) -> None:
         """The log failed. What is in memory may not be in it, so memory goes, and comes back

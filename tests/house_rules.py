@@ -30,7 +30,7 @@ OUTSIDE_THE_ENGINE = {"msgspec", "typing_extensions"}
 THIRD_PARTIES = {
     "engine": {"msgspec"},
     "gateway": OUTSIDE_THE_ENGINE | {"websockets", "uvicorn", "starlette", "jwt", "cryptography"},
-    "persistence": OUTSIDE_THE_ENGINE | {"asyncpg"},
+    "persistence": OUTSIDE_THE_ENGINE | {"asyncpg", "redis"},
     "runtime": OUTSIDE_THE_ENGINE
     | {
         "argon2",
