@@ -71,6 +71,7 @@ class FarRooms:
         ear: RedisEar,
         ask: Callable[[wire.Request], None],
         number: Callable[[], int],
+        log_id: Callable[[], str],
     ) -> None:
         self._shard = shard
         self._gateway = gateway
@@ -78,9 +79,9 @@ class FarRooms:
         self._ear = ear
         self._ask = ask
         self._number = number
+        self._log_id = log_id
         self._rooms: dict[str, FarRoom] = {}
         self._rejoining: dict[int, FarRoom] = {}
-        self._log_id = ""
 
     # What connections want.
 
@@ -185,9 +186,8 @@ class FarRooms:
         elif said.gateway == self._gateway:
             self._regroup(room, {said.viewer: said.audience}, said.seq)
 
-    def rejoin(self, log_id: str) -> None:
+    def rejoin(self) -> None:
         """Whatever was said lately may not have been heard: ask for it, in every room."""
-        self._log_id = log_id
         self._rejoining.clear()
         for room in self._rooms.values():
             self._rejoin(room)
@@ -264,7 +264,7 @@ class FarRooms:
         room.rejoining = Rejoining(n, viewers)
         self._rejoining[n] = room
         after = min(room.heard.values())
-        self._ask(wire.Rejoin(n, room.name, viewers, after, self._log_id))
+        self._ask(wire.Rejoin(n, room.name, viewers, after, self._log_id()))
 
     def _end_if_complete(self, room: FarRoom) -> None:
         rejoining = room.rejoining

@@ -69,7 +69,15 @@ class FarWriter:
         self._wall_ms = wall_ms
         self._sender = Sender(url, shard, name)
         self._ear = RedisEar(url, self._told, self._opened)
-        self._rooms = FarRooms(shard, name, fan_out, self._ear, self._sender.add, self._number)
+        self._rooms = FarRooms(
+            shard,
+            name,
+            fan_out,
+            self._ear,
+            self._sender.add,
+            self._number,
+            lambda: self._log_id,
+        )
         self._pending: dict[int, Pending] = {}
         self._joining: dict[int, Callable[[str, int], None]] = {}
         self._online: dict[str, None] = {}
@@ -80,6 +88,7 @@ class FarWriter:
         self._log_id = ""
         self._ahead_ms = 0
         self._ready = asyncio.Event()
+        self._sender.add(wire.Arrive())
         self._ear.hear(shard_channel(shard), lambda: None)
         self._ear.hear(replies_channel(shard, name), lambda: None)
 
@@ -326,7 +335,7 @@ class FarWriter:
         self._sender.add(wire.Arrive())
         for user in self._online:
             self._sender.add(wire.Present(user, True))
-        self._rooms.rejoin(self._log_id)
+        self._rooms.rejoin()
         for pending in list(self._pending.values()):
             request = pending.request
             pending.is_repeated = True

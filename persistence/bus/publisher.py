@@ -55,13 +55,18 @@ class Publisher:
         self._to_all.append(said)
         self._work.set()
 
+    def greet(self) -> None:
+        """Say that the writer is here."""
+        if self._sink.is_ready:
+            self.to_all(wire.Hello(self._sink.log_id, self._sink.now()))
+
     def trim(self, cursor: int) -> None:
         """Nobody will ever read the stream of commands up to here again."""
         self._trim_to = cursor
 
     async def run(self) -> None:
         """Publish for ever."""
-        greeting = asyncio.create_task(self._greet())
+        greeting = asyncio.create_task(self._greet_on())
         try:
             while True:
                 await self._work.wait()
@@ -79,10 +84,9 @@ class Publisher:
             logger.warning("the last words are not published: %s", problem)
         await self._line.close()
 
-    async def _greet(self) -> None:
+    async def _greet_on(self) -> None:
         while True:
-            if self._sink.is_ready:
-                self.to_all(wire.Hello(self._sink.log_id, self._sink.now()))
+            self.greet()
             await asyncio.sleep(HELLO_SECONDS)
 
     def _take(self) -> list[tuple[str | bytes, ...]]:
@@ -123,5 +127,4 @@ class Publisher:
         self._replies.clear()
         self._to_all.clear()
         self.life += 1
-        if self._sink.is_ready:
-            self.to_all(wire.Hello(self._sink.log_id, self._sink.now()))
+        self.greet()

@@ -50,7 +50,7 @@ class Reception:
             wire.Look: lambda at, asked: listeners.look(at, asked.room, asked.viewer),
             wire.Leave: lambda at, asked: listeners.leave(at, asked.room, asked.viewer),
             wire.Present: lambda at, asked: guests.present(at, asked.user, asked.online),
-            wire.Arrive: lambda at, asked: guests.begin(at),
+            wire.Arrive: self._arrive,
             wire.Alive: lambda at, asked: None,
         }
 
@@ -66,6 +66,10 @@ class Reception:
             self._out.to_gateway(gateway, wire.Stranger())
         for request in requests:
             self._by_type[type(request)](gateway, request)
+
+    def _arrive(self, gateway: str, request: wire.Arrive) -> None:
+        self._guests.begin(gateway)
+        self._out.greet()
 
     def _submit(self, gateway: str, request: wire.Submit) -> None:
         to = partial(self._answered, gateway, request.n)

@@ -59,13 +59,18 @@ class Watch:
 class OpenHouse:
     """A gateway whose parts the test can reach."""
 
-    def __init__(self, registry: Registry, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: GatewaySettings,
+        new_sink: Callable[[Registry, Hub], Any] = InlineSink,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.watch = Watch()
         self.counts = Counts()
         self.tokens = shared_secret(SECRET)
         self.hub = Hub(loop.call_soon, self.counts)
-        self.sink = InlineSink(registry, self.hub)
+        self.sink = new_sink(registry, self.hub)
         self.gateway = Gateway(
             settings,
             registry,
@@ -199,14 +204,18 @@ class Client:
 
 
 @asynccontextmanager
-async def open_house(registry: Registry | None = None, **options: Any) -> AsyncIterator[OpenHouse]:
+async def open_house(
+    registry: Registry | None = None,
+    new_sink: Callable[[Registry, Hub], Any] = InlineSink,
+    **options: Any,
+) -> AsyncIterator[OpenHouse]:
     """A gateway on a free port. `options` are those of `GatewaySettings` and of a connection."""
     names = GatewaySettings.__struct_fields__
     given = {"rates": NO_LIMIT} | {n: v for n, v in options.items() if n in names}
     of_connection = {name: value for name, value in options.items() if name not in names}
     settings = GatewaySettings(**given)
     settings = replace(settings, connection=replace(settings.connection, **of_connection))
-    house = OpenHouse(registry or club_registry(), settings)
+    house = OpenHouse(registry or club_registry(), settings, new_sink)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(house.accept, "127.0.0.1", 0)
     house.port = server.sockets[0].getsockname()[1]

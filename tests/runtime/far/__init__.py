@@ -1,0 +1,1 @@
+"""Gateways and writers that have only Redis between them."""

@@ -1,0 +1,26 @@
+"""Fixtures: a Redis for each test, for some tests stop it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from testkit.redis import RedisFailed, RedisServer, find_binary
+from tests.runtime.far.market import Town, open_town
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A server of its own."""
+    try:
+        binary = find_binary()
+    except RedisFailed as problem:
+        pytest.skip(str(problem))
+    with RedisServer(binary) as server:
+        yield server
+
+
+@pytest.fixture
+async def town(redis: RedisServer) -> AsyncIterator[Town]:
+    """One writer, two gateways."""
+    async with open_town(redis, gateways=2) as opened:
+        yield opened
