@@ -228,6 +228,9 @@ class ShardTable:
                     f"all {most} shards of this database have a market: "
                     "make another database for further ones"
                 )
+        async with self._connections.writing() as connection:
+            # Whoever is its standby can follow the log before anybody has owned it.
+            await prepare(connection, shard)
         return shard
 
     async def markets(self) -> list[Placement]:

@@ -24,6 +24,7 @@ from runtime.config import (
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
 from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
+from runtime.shards_command import add_shards_arguments, shards
 from runtime.tokens import issue_token, vault_of
 from runtime.verify import VerifyError, verify, verify_room
 
@@ -33,6 +34,24 @@ EXIT_LEASE_LOST = 3
 
 BENCH = "bench"
 LOG_FLAGS = ("data", "postgres", "markets", "vault_secret", "log_format", "log_level")
+OF_GATEWAYS = frozenset(
+    {
+        *("rate_user", "rate_guest", "connections", "connections_per_user", "proxies", "origins"),
+        *("jwt_secret", "jwks", "jwt_algorithm", "jwt_issuer", "jwt_audience"),
+        *("stripe_webhook_secret", "razorpay_webhook_secret", "paystack_secret_key"),
+        *("webhook_secret", "ping_interval_ms", "backlog_bytes"),
+    }
+)
+OF_WRITERS = frozenset(
+    {
+        *("postgres", "markets", "notifier", "smtp_url", "mail_from", "sms_url", "sms_secret"),
+        *("text_url", "text_secret", "text_model"),
+        *("google_audience", "google_jwks", "apple_audience", "apple_jwks"),
+    }
+)
+SETTINGS = tuple(name for name in Config.__struct_fields__ if name != "test_clock")
+ENGINE_FLAGS = tuple(name for name in SETTINGS if name not in OF_GATEWAYS)
+GATEWAY_FLAGS = tuple(name for name in SETTINGS if name not in OF_WRITERS)
 PAY_FLAGS = ("data", "webhook_secret")
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
 
@@ -78,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     serve = _command(commands, "serve", _serve, "serve everything in one process")
     add_flags(serve)
     serve.add_argument("--print-config", action="store_true", help="print settings, and exit")
+    engine = _command(commands, "engine", _engine, "serve markets behind gateways: writers alone")
+    add_flags(engine, ENGINE_FLAGS)
+    gateway = _command(commands, "gateway", _gateway, "serve clients of writers elsewhere")
+    add_flags(gateway, GATEWAY_FLAGS)
+    sharding = _command(commands, "shards", shards, "show markets and who owns them; add, drain")
+    add_flags(sharding, ("postgres",))
+    add_shards_arguments(sharding)
     demo = _command(commands, "demo", _demo, "serve a house full of people, and show it")
     add_flags(demo)
     demo.add_argument("--seconds", type=float, default=0, help="stop after N s; 0: at Ctrl-C")
@@ -113,6 +139,20 @@ def _serve(config: Config, arguments: argparse.Namespace) -> int:
 
     logs.set_up(config)
     return _loop(serve(config))
+
+
+def _engine(config: Config, _: argparse.Namespace) -> int:
+    from runtime.engine_process import serve_engine
+
+    logs.set_up(config)
+    return _loop(serve_engine(config))
+
+
+def _gateway(config: Config, _: argparse.Namespace) -> int:
+    from runtime.gateway_process import serve_gateway
+
+    logs.set_up(config)
+    return _loop(serve_gateway(config))
 
 
 def _demo(config: Config, arguments: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@ is a matter of the lease alone."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 
 from engine.contract import Vault
 from engine.kernel.market import Market
@@ -11,6 +10,7 @@ from engine.kernel.time import Millis
 from engine.ports import EventLog
 from engine.registry import Registry
 from persistence.errors import LogUnavailable
+from runtime.pauses import Pause, pause_unless, sleep_ms
 from runtime.recovery import Replay, begin
 
 logger = logging.getLogger(__name__)
@@ -24,11 +24,6 @@ UNAVAILABLE_MS = 1_000
 DAMAGED_MS = 10_000
 
 
-async def sleep_ms(ms: Millis) -> None:
-    """Let time pass."""
-    await asyncio.sleep(ms / 1_000)
-
-
 class Follower:
     """Follows one log. Run `run` as a task; `take` what it has when the lease is had, or cancel
     the task."""
@@ -40,7 +35,7 @@ class Follower:
         markets: dict[str, Market],
         vault: Vault,
         *,
-        pause: Callable[[Millis], Awaitable[object]] = sleep_ms,
+        pause: Pause = sleep_ms,
     ) -> None:
         """`log` is the follower's own, never acquired, and is closed at the end of `run`."""
         self._log = log
@@ -49,7 +44,7 @@ class Follower:
         self._vault = vault
         self._pause = pause
         self._replay: Replay | None = None
-        self._is_taken = False
+        self._taken = asyncio.Event()
         self.is_ready = False
         """Whether it has everything that the log held a moment ago."""
 
@@ -62,8 +57,8 @@ class Follower:
         """Follow until `take` is called or the task is cancelled. Bears outages of the log; what
         turns out to be damaged is thrown away, and made anew."""
         try:
-            while not self._is_taken:
-                await self._pause(await self._follow_once())
+            while not self._taken.is_set():
+                await pause_unless(self._taken, await self._follow_once(), self._pause)
         finally:
             self._replay = None
             self.is_ready = False
@@ -72,7 +67,7 @@ class Follower:
     def take(self) -> Replay | None:
         """What has been replayed, for `recover` to go on from; None if there is nothing yet. It is
         the caller's from now on, and `run` comes to its end."""
-        self._is_taken = True
+        self._taken.set()
         self.is_ready = False
         replay, self._replay = self._replay, None
         return replay
@@ -95,7 +90,7 @@ class Follower:
     async def _read_on(self) -> Millis:
         if self._replay is None:
             replay = await begin(self._log, self._registry, self._markets, self._vault)
-            if not self._is_taken:
+            if not self._taken.is_set():
                 self._replay = replay
             return 0
         replay = self._replay

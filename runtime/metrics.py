@@ -16,19 +16,14 @@ from runtime.texts import TextCounts
 from runtime.writer import Writer
 
 
-class HouseCollector(Collector):
-    """Turns plain counters into metrics. Every name stands here and nowhere else."""
+class GatewayCollector(Collector):
+    """Turns a gateway's plain counters into metrics."""
 
-    def __init__(self, writer: Writer, gateway: Counts) -> None:
-        self._writer = writer
-        self._gateway = gateway
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._of_writer()
-        yield from self._of_gateway()
-
-    def _of_gateway(self) -> Iterator[Metric]:
-        counts = self._gateway
+        counts = self._counts
         yield GaugeMetricFamily("outcry_connections", "Open websockets", counts.connections)
         yield GaugeMetricFamily("outcry_subscriptions", "Feeds listened to", counts.subscriptions)
         for name, text, value in (
@@ -63,7 +58,14 @@ class HouseCollector(Collector):
             counts.latency.sum_ms / 1_000,
         )
 
-    def _of_writer(self) -> Iterator[Metric]:
+
+class WriterCollector(Collector):
+    """The same of a writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def collect(self) -> Iterator[Metric]:
         writer, counts = self._writer, self._writer.counts
         yield CounterMetricFamily("outcry_records", "Records written durably", value=counts.records)
         yield CounterMetricFamily(

@@ -95,7 +95,8 @@ async def open_house(config: Config) -> AsyncIterator[House]:
         gateway,
         metrics=lambda: metrics.page(
             [
-                metrics.HouseCollector(writer, counts),
+                metrics.WriterCollector(writer),
+                metrics.GatewayCollector(counts),
                 metrics.ErrandCollector(world.errand_counts, world.text_counts),
             ]
         ),

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 def _page(counts: Counts) -> str:
     store = MemoryStore(lambda: time.time_ns() // 1_000_000)
     writer = new_writer(MemoryLog(store))
-    house = metrics.HouseCollector(writer, counts)
+    house = [metrics.WriterCollector(writer), metrics.GatewayCollector(counts)]
     errands = metrics.ErrandCollector(ErrandCounts(), TextCounts())
-    return metrics.page([house, errands]).decode()
+    return metrics.page([*house, errands]).decode()
 
 
 def test_the_documented_names_are_those_of_the_page() -> None:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from engine.sequencer import Accepted, Refused
 from persistence.bus import far_writer, guests, wire
-from persistence.bus.keys import commands_key, room_channel
+from persistence.bus.keys import commands_key, entry_at, room_channel
 from tests.gateway.club import Join, Say
 from tests.gateway.open_house import Client
 from tests.runtime.far.market import ADA, SHARD, Town, ask
@@ -120,9 +120,7 @@ async def test_the_cursor_is_durable_with_the_records(town: Town) -> None:
     process = await town.succeed(reads=False)
     cursor = await process.log.load_mark("commands")
     async with Redis(unix_socket_path=town.redis.socket_path) as redis:
-        unread = await redis.xrange(
-            commands_key(SHARD), min=f"({cursor >> 20}-{cursor % (1 << 20)}"
-        )
+        unread = await redis.xrange(commands_key(SHARD), min=f"({entry_at(cursor)}")
     requests = [r for _, fields in unread for r in wire.decode_asked(fields[b"b"]).requests]
     assert not [request for request in requests if isinstance(request, wire.Submit)]
 
