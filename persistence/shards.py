@@ -166,6 +166,14 @@ class WriterRow(Struct, frozen=True):
     leads: bool
     lives: bool
 
+    @property
+    def state(self) -> str:
+        """`lives` or `dead`; of one that lives and leads or is draining, these words instead."""
+        if not self.lives:
+            return "dead"
+        words = (("leads", self.leads), ("draining", self.draining))
+        return ",".join(word for word, holds in words if holds) or "lives"
+
 
 class Overview(Struct, frozen=True):
     """All of it, for operators."""

@@ -23,6 +23,8 @@ from runtime.pauses import Pause, pause_unless, sleep_ms
 logger = logging.getLogger(__name__)
 
 ROUND_MS = 1_000
+TOLD_MS = ROUND_MS + 200
+"""Until then whoever is to have a market has been told, and waits for its lease."""
 HELD_MS = 200
 """The owner before is about to let go."""
 FAILED_MS = 500
@@ -201,8 +203,8 @@ class Duties:
         """Returns how long to wait before the next, ms."""
         try:
             self._has[market] = await self._step(market)
-        except LeaseHeld as problem:
-            logger.info("market %s is not to be had yet: %s", market, problem)
+        except LeaseHeld as held:
+            logger.info("market %s is not to be had yet: %s still serves it", market, held.owner)
             return HELD_MS
         except LogError as problem:
             logger.warning("market %s: %s", market, problem)
@@ -214,10 +216,14 @@ class Duties:
 
     async def _step(self, market: str) -> Role:
         """One step from what is done for a market to what is wanted. Returns what is done then."""
-        wanted, has = self._wanted.get(market, Role.NOTHING), self._has.get(market, Role.NOTHING)
-        if has is Role.WRITER:
-            await self._hands.lay_down(market)
-            return Role.NOTHING
+        if self._has.get(market) is Role.WRITER:
+            # It is served until somebody stands ready, for whom a release is the signal.
+            await pause_unless(self._ended, TOLD_MS, self._pause)
+            if self._has[market] is Role.WRITER and self._is_due(market):
+                await self._hands.lay_down(market)
+                return Role.NOTHING
+            return self._has[market]
+        wanted = self._wanted.get(market, Role.NOTHING)
         if wanted is Role.WRITER:
             await self._hands.take_up(market, self._shards[market])
         elif wanted is Role.STANDBY:

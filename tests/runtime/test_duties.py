@@ -1,0 +1,504 @@
+"""What a process does with what it is told, round by round; and a whole cluster of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable, ShardsRefused
+from persistence.shards import Change, Living, Placement, Report, ShardTable
+from runtime.duties import ROUND_MS, TOLD_MS, Duties, Hands, Rates
+from tests.runtime.writing import until
+
+LONG_AGO = 1_000_000
+
+
+class PaperTable:
+    """A table with one process in it, and others whom the test invents."""
+
+    def __init__(self) -> None:
+        self.markets = [Placement("main", 0, "", "", LONG_AGO), Placement("east", 1, "", "")]
+        self.others: list[Living] = []
+        self.leader = ""
+        self.draining: set[str] = set()
+        self.problem: Exception | None = None
+        self.assign_problem: Exception | None = None
+        self.reports: list[tuple[Mapping[str, int], Collection[str]]] = []
+        self.assigned: list[Change] = []
+        self.left: list[str] = []
+
+    async def report(
+        self, name: str, address: str, load: Mapping[str, int], ready: Collection[str] = ()
+    ) -> Report:
+        await asyncio.sleep(0)
+        if self.problem:
+            raise self.problem
+        assert name not in self.left, "whoever has left reports no more"
+        self.reports.append((load, ready))
+        me = Living(name, address, dict(load), frozenset(ready), name in self.draining)
+        return Report(self.leader == name, list(self.markets), [me, *self.others])
+
+    async def assign(self, changes: Sequence[Change]) -> None:
+        if self.assign_problem:
+            raise self.assign_problem
+        self.assigned += changes
+        for change in changes:
+            self.place(change.market, change.writer, change.standby)
+
+    def place(self, market: str, writer: str, standby: str = "") -> None:
+        self.markets = [
+            replace(m, writer=writer, standby=standby) if m.market == market else m
+            for m in self.markets
+        ]
+
+    async def drain(self, name: str) -> None:
+        if self.problem:
+            raise self.problem
+        self.draining.add(name)
+
+    async def leave(self, name: str) -> None:
+        if self.problem:
+            raise self.problem
+        self.left.append(name)
+
+
+class PaperHands(Hands):
+    """Keeps what it was asked to do, and can be slow or fail."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str]] = []
+        self.served: dict[str, int] = {}
+        self.followed: set[str] = set()
+        self.published: list[list[Placement]] = []
+        self.problems: list[Exception] = []
+        self.held_back: asyncio.Event | None = None
+        self.publishing: asyncio.Event | None = None
+        self._busy: set[str] = set()
+
+    async def _do(self, what: str, market: str) -> None:
+        assert market not in self._busy, "one call at a time for a market"
+        self._busy.add(market)
+        try:
+            self.done.append((what, market))
+            if self.held_back:
+                await self.held_back.wait()
+            else:
+                await asyncio.sleep(0)
+            if what == "take up" and self.problems:
+                raise self.problems.pop(0)
+        finally:
+            self._busy.discard(market)
+
+    async def take_up(self, market: str, shard: int) -> None:
+        assert market not in self.served
+        await self._do("take up", market)
+        self.followed.discard(market)
+        self.served[market] = 0
+
+    async def lay_down(self, market: str) -> None:
+        await self._do("lay down", market)
+        del self.served[market]
+
+    async def follow(self, market: str, shard: int) -> None:
+        assert market not in self.served
+        await self._do("follow", market)
+        self.followed.add(market)
+
+    async def unfollow(self, market: str) -> None:
+        await self._do("unfollow", market)
+        self.followed.discard(market)
+
+    async def publish(self, markets: Sequence[Placement]) -> None:
+        self.published.append(list(markets))
+        if self.publishing:
+            await self.publishing.wait()
+
+    def counts(self) -> Mapping[str, int]:
+        return dict(self.served)
+
+    def ready(self) -> Collection[str]:
+        return set(self.followed)
+
+
+class Process:
+    """One process whose rounds come when the test says so."""
+
+    def __init__(self) -> None:
+        self.table = PaperTable()
+        self.hands = PaperHands()
+        table: Any = self.table
+        self.duties = Duties(table, "w1", "here:9100", self.hands, pause=self.pause)
+        self.waits_ms: list[int] = []
+        self.telling: asyncio.Event | None = None
+        self._resting = asyncio.Event()
+        self._go = asyncio.Event()
+        self.running = asyncio.create_task(self.duties.run())
+
+    async def pause(self, ms: int) -> None:
+        if ms == TOLD_MS and self.telling:
+            await self.telling.wait()
+        elif ms != ROUND_MS:
+            self.waits_ms.append(ms)
+            await asyncio.sleep(0.001)
+        else:
+            self._resting.set()
+            await self._go.wait()
+            self._go.clear()
+
+    async def round(self) -> None:
+        """One more round, to its end."""
+        await self._resting.wait()
+        self._resting.clear()
+        self._go.set()
+        await self._resting.wait()
+
+    async def told(self, market: str, writer: str, standby: str = "") -> None:
+        """A round in which this is what the table says."""
+        self.table.place(market, writer, standby)
+        await self.round()
+
+    async def done(self, *expected: tuple[str, str]) -> None:
+        """Await that this has been asked of the hands, and nothing else."""
+        await until(lambda: len(self.hands.done) >= len(expected))
+        assert self.hands.done == list(expected)
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[Process]:
+    """One process, which has reported once."""
+    process = Process()
+    process.table.others = [Living("w2", "there:9100", {}, frozenset(), False)]
+    yield process
+    process.running.cancel()
+    await asyncio.wait({process.running})
+
+
+async def test_it_does_what_it_is_told(process: Process) -> None:
+    """It follows, takes up what it followed, lays down, and lets the other have it."""
+    await process.told("main", "w2", "w1")
+    await process.done(("follow", "main"))
+    await process.told("main", "w1", "w2")
+    await process.done(("follow", "main"), ("take up", "main"))
+    await process.round()
+    assert process.hands.served == {"main": 0}
+    await process.told("main", "w2", "w1")
+    expected = [("follow", "main"), ("take up", "main"), ("lay down", "main"), ("follow", "main")]
+    await process.done(*expected)
+    await process.told("main", "w2", "w3")
+    await process.done(*expected, ("unfollow", "main"))
+
+
+async def test_it_reports_what_it_does(process: Process) -> None:
+    """What it serves and what it follows without a lag, from the next round on."""
+    await process.told("main", "w1")
+    await process.told("east", "w2", "w1")
+    await process.done(("take up", "main"), ("follow", "east"))
+    await process.round()
+    assert process.table.reports[-1] == ({"main": 0}, {"east"})
+
+
+async def test_reports_go_on_while_a_market_is_taken_up(process: Process) -> None:
+    """A long log takes its time; whoever did not report meanwhile would be taken for dead."""
+    process.hands.held_back = asyncio.Event()
+    await process.told("main", "w1")
+    before = len(process.table.reports)
+    await process.round()
+    await process.round()
+    assert len(process.table.reports) == before + 2
+    assert process.hands.done == [("take up", "main")]
+    process.hands.held_back.set()
+    await until(lambda: "main" in process.hands.served)
+
+
+async def test_what_changes_meanwhile_is_done_after_it(process: Process) -> None:
+    """It was told to serve, and before it does, not to: it takes up, and lays down."""
+    process.hands.held_back = asyncio.Event()
+    await process.told("main", "w1")
+    await process.told("main", "w2")
+    process.hands.held_back.set()
+    await process.done(("take up", "main"), ("lay down", "main"))
+
+
+async def test_a_market_is_served_until_the_other_has_been_told(process: Process) -> None:
+    """Who is to have it hears of it in a round of its own, and would find nobody meanwhile. If it
+    is to stay after all, or is lost before, nothing is laid down."""
+    for market in ("main", "east"):
+        await process.told(market, "w1")
+    await until(lambda: len(process.hands.served) == 2)
+    process.hands.done.clear()
+    process.telling = asyncio.Event()
+    for market in ("main", "east"):
+        await process.told(market, "w2")
+    assert not process.hands.done
+    await process.told("main", "w1")
+    process.duties.lost("east")
+    process.telling.set()
+    await process.round()
+    await process.round()
+    assert not process.hands.done
+    await process.told("main", "w2")
+    await process.done(("lay down", "main"))
+
+
+async def test_one_market_does_not_wait_for_another(process: Process) -> None:
+    """They are brought to where they should be side by side."""
+    process.hands.held_back = asyncio.Event()
+    await process.told("main", "w1")
+    await process.told("east", "w1")
+    await process.done(("take up", "main"), ("take up", "east"))
+    process.hands.held_back.set()
+
+
+async def test_what_fails_is_tried_again(process: Process) -> None:
+    """The owner before is slow, the database is away, the log is damaged: it goes on trying, the
+    more slowly the less hope there is, and reports all the time."""
+    process.hands.problems = [
+        LeaseHeld("shard 0", "w2", 900),
+        LogUnavailable("away"),
+        AssertionError("damaged"),
+    ]
+    await process.told("main", "w1")
+    await process.done(*[("take up", "main")] * 4)
+    await until(lambda: "main" in process.hands.served)
+    assert process.waits_ms == [200, 500, 10_000]
+
+
+async def test_what_is_no_longer_wanted_is_not_tried_again(process: Process) -> None:
+    """It followed, could not have the lease, and is not to have it any more: it follows no more."""
+    await process.told("main", "w2", "w1")
+    await process.done(("follow", "main"))
+    process.hands.problems = [LeaseHeld("shard 0", "w2", 900)] * 10_000
+    await process.told("main", "w1", "w2")
+    await until(lambda: len(process.hands.done) > 3)
+    await process.told("main", "w2")
+    await until(lambda: process.hands.done[-1] == ("unfollow", "main"))
+    assert set(process.hands.done[1:-1]) == {("take up", "main")}
+    assert not process.hands.followed
+
+
+async def test_what_is_lost_is_taken_up_again_if_it_is_still_ours(process: Process) -> None:
+    """Its writer ended by itself; what was lost and given to another is left alone."""
+    for market in ("main", "east"):
+        await process.told(market, "w1")
+    await until(lambda: len(process.hands.served) == 2)
+    process.table.place("east", "w2")
+    for market in ("main", "east"):
+        del process.hands.served[market]
+        process.duties.lost(market)
+    process.hands.done.clear()
+    await process.round()
+    await process.done(("take up", "main"))
+
+
+async def test_without_the_table_all_stays_as_it_is(process: Process) -> None:
+    """For as long as it takes: who owns a shard is decided by its lease."""
+    await process.told("main", "w1")
+    await process.done(("take up", "main"))
+    process.table.problem = LogUnavailable("away")
+    for _ in range(20):
+        await process.round()
+    await process.done(("take up", "main"))
+    process.table.problem = None
+    await process.told("main", "w2")
+    await process.done(("take up", "main"), ("lay down", "main"))
+
+
+async def test_whoever_leads_assigns_and_publishes(process: Process) -> None:
+    """It acts upon its own word at once, and tells gateways in every round."""
+    process.table.leader = "w1"
+    await process.round()
+    assert {m.market: bool(m.writer and m.standby) for m in process.table.markets} == {
+        "main": True,
+        "east": True,
+    }
+    mine = next(m.market for m in process.table.markets if m.writer == "w1")
+    other = next(m.market for m in process.table.markets if m.writer == "w2")
+    await until(lambda: mine in process.hands.served and other in process.hands.followed)
+    count = len(process.table.assigned)
+    await process.round()
+    assert len(process.table.assigned) == count, "nothing has changed"
+    await until(lambda: len(process.hands.published) == 2)
+    assert all(published == process.table.markets for published in process.hands.published)
+
+
+async def test_whoever_does_not_lead_does_neither(process: Process) -> None:
+    """Two who assigned would take markets from one another for ever."""
+    process.table.leader = "w2"
+    await process.told("main", "dead")
+    assert not process.table.assigned
+    assert not process.hands.published
+
+
+@pytest.mark.parametrize("problem", [LeaseLost("the lead", 1), LogUnavailable("away")])
+async def test_a_leader_that_may_not_assign_changes_nothing(
+    process: Process, problem: Exception
+) -> None:
+    """Neither for itself nor for gateways: what it meant is not what the table says."""
+    process.table.leader = "w1"
+    process.table.assign_problem = problem
+    await process.round()
+    await process.round()
+    assert not process.hands.done
+    assert not process.hands.published
+
+
+async def test_a_slow_word_to_gateways_holds_nothing_up(process: Process) -> None:
+    """Redis hangs: reports go on, and one word at a time is on its way."""
+    process.table.leader = "w1"
+    process.hands.publishing = asyncio.Event()
+    for _ in range(3):
+        await process.round()
+    assert len(process.table.reports) >= 3
+    assert len(process.hands.published) == 1
+
+
+async def test_leaving_waits_for_the_others(process: Process) -> None:
+    """It says that it drains, and goes when they have been told to take over and it has let go;
+    then its row goes too, and nothing is reported after that."""
+    await process.told("main", "w1", "w2")
+    await process.told("east", "w2", "w1")
+    await process.done(("take up", "main"), ("follow", "east"))
+    leaving = asyncio.create_task(process.duties.leave(60_000))
+    await until(lambda: process.table.draining == {"w1"})
+    await process.round()
+    assert "main" in process.hands.served
+    assert not leaving.done()
+    await process.told("main", "w2", "")
+    await leaving
+    assert not process.hands.served
+    assert not process.hands.followed
+    assert process.table.left == ["w1"]
+    await process.running
+
+
+async def test_the_last_one_leaves_without_waiting(process: Process) -> None:
+    """There is nobody to take over: it lays down what it has."""
+    process.table.others = []
+    await process.told("main", "w1")
+    await process.done(("take up", "main"))
+    await process.duties.leave(60_000)
+    assert not process.hands.served
+    assert process.table.left == ["w1"]
+    assert not process.table.draining
+    await process.running
+
+
+@pytest.mark.parametrize("problem", [LogUnavailable("away"), ShardsRefused("not living")])
+async def test_it_leaves_without_the_table(process: Process, problem: Exception) -> None:
+    """What it has is laid down all the same; the others will find out."""
+    await process.told("main", "w1")
+    await process.done(("take up", "main"))
+    process.table.problem = problem
+    await process.duties.leave(60_000)
+    assert not process.hands.served
+    await process.running
+
+
+async def test_patience_has_an_end(process: Process) -> None:
+    """The others live and take nothing: it leaves when its time is over."""
+    await process.told("main", "w1")
+    await process.done(("take up", "main"))
+    await process.duties.leave(20)
+    assert not process.hands.served
+    assert process.table.left == ["w1"]
+
+
+def test_rates_are_smooth_and_begin_anew() -> None:
+    """A burst counts for a part only; a market that was laid down and taken up counts from 0."""
+    now_s = 100
+    rates = Rates(lambda: now_s * 1_000_000_000)
+    assert rates.of({"main": 5_000}) == {"main": 0}
+    now_s += 1
+    assert rates.of({"main": 6_000, "east": 0}) == {"main": 1_000, "east": 0}
+    now_s += 1
+    assert rates.of({"main": 9_000, "east": 50}) == {"main": 1_200, "east": 50}
+    now_s += 2
+    assert rates.of({"east": 150}) == {"east": 50}
+    now_s += 1
+    assert rates.of({"main": 30, "east": 200}) == {"main": 0, "east": 50}
+    now_s += 1
+    assert rates.of({"main": 40, "east": 10}) == {"main": 10, "east": 45}
+
+
+class Cluster:
+    """Several processes on one database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.hands: dict[str, PaperHands] = {}
+        self.duties: dict[str, Duties] = {}
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self._tables: list[ShardTable] = []
+
+    def table(self) -> ShardTable:
+        self._tables.append(ShardTable(self._url, alive_ms=1_000))
+        return self._tables[-1]
+
+    def start(self, name: str) -> None:
+        self.hands[name] = PaperHands()
+        self.duties[name] = Duties(
+            self.table(),
+            name,
+            f"{name}:9100",
+            self.hands[name],
+            pause=lambda ms: asyncio.sleep(min(ms, 50) / 1_000),
+        )
+        self.running[name] = asyncio.create_task(self.duties[name].run())
+
+    async def kill(self, name: str) -> None:
+        """It does nothing more, and tells nobody."""
+        self.running[name].cancel()
+        await asyncio.wait({self.running.pop(name)})
+        del self.hands[name]
+
+    def served(self) -> list[str]:
+        return sorted(market for hands in self.hands.values() for market in hands.served)
+
+    def is_settled(self, markets: Sequence[str]) -> bool:
+        """Every market is served by one, and followed by another if there are several."""
+        followed = sorted(m for hands in self.hands.values() for m in hands.followed)
+        expected = sorted(markets)
+        return self.served() == expected and followed == (expected if len(self.hands) > 1 else [])
+
+    async def close(self) -> None:
+        for task in self.running.values():
+            task.cancel()
+        await asyncio.gather(*self.running.values(), return_exceptions=True)
+        for table in self._tables:
+            await table.close()
+
+
+@pytest.fixture
+async def cluster(postgres_url: str) -> AsyncIterator[Cluster]:
+    """None of them started yet."""
+    cluster = Cluster(postgres_url)
+    yield cluster
+    await cluster.close()
+
+
+async def test_a_cluster_loses_and_gains_processes(cluster: Cluster) -> None:
+    """Whoever dies, the leader too, the others have its markets; whoever leaves hands them over;
+    whoever comes follows."""
+    markets = ["main", "east", "west", "north"]
+    settled: Callable[[], bool] = lambda: cluster.is_settled(markets)  # noqa: E731
+    for name in ("w1", "w2", "w3"):
+        cluster.start(name)
+    for market in markets[1:]:
+        await cluster.table().add_market(market)
+    await until(settled)
+    shown = await cluster.table().overview()
+    (leader,) = (w.name for w in shown.writers if w.leads)
+    await cluster.kill(leader)
+    assert not cluster.is_settled(markets)
+    await until(settled)
+    first, last = cluster.hands
+    await cluster.duties[first].leave(10_000)
+    await cluster.running.pop(first)
+    assert not cluster.hands.pop(first).served
+    await until(settled)
+    assert sorted(cluster.hands[last].served) == sorted(markets)
+    cluster.start("w4")
+    await until(settled)
+    assert cluster.hands["w4"].followed == set(markets) - set(cluster.hands["w4"].served)
