@@ -5,6 +5,8 @@ VENV   ?= .venv
 PYTHON ?=
 ARGS   ?=
 SEED   ?=
+# One worker for each core, of which each has its own Postgres; tests of one group share a worker.
+SPREAD ?= -n auto --maxprocesses 4 --dist loadgroup
 
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
@@ -23,15 +25,15 @@ help: ## List the targets
 run: $(VENV)/run.installed ## Start the demo: ARGS="--port 9000"
 	@$(BIN)/outcry demo $(ARGS)
 
-test: $(VENV)/dev.installed ## Run the tests: ARGS="-k auction"
-	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/dev.installed ## Run the tests: ARGS="-k auction", ARGS="-n0" one by one
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(VENV)/dev.installed ## Format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(ARGS)
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 bench: $(VENV)/dev.installed ## Measure: ARGS="..."
 	@$(BIN)/outcry bench $(ARGS)

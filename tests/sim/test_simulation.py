@@ -9,6 +9,8 @@ from engine.registry import Registry
 from testkit.sim_options import Options
 from testkit.simulator import Report, main, simulate
 
+pytestmark = pytest.mark.xdist_group("simulation")
+"""All of them look at the same runs, which are made once."""
 SEEDS = range(40)
 
 
