@@ -21,8 +21,20 @@ from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.ports import COMMANDS, Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost
-from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
+from persistence.order import (
+    ARCHIVED,
+    assert_follows,
+    begins_late,
+    checked_by_position,
+    checked_by_seq,
+    later,
+    raise_if_archived,
+    raise_if_room_archived,
+    room_begins_late,
+)
 from persistence.postgres_connections import PostgresConnections
+from persistence.postgres_periods import PeriodKeeper
+from persistence.postgres_ranges import COLUMNS, rows_of
 from persistence.postgres_schema import Connection, prepare
 
 POLLS_PER_LEASE = 20
@@ -59,11 +71,10 @@ UPDATE shard_lease
  WHERE shard = $1 AND epoch = $2
 """
 RELEASE = "UPDATE shard_lease SET lease_until = clock_timestamp() WHERE shard = $1 AND epoch = $2"
-COLUMNS = ("shard", *Record.__struct_fields__)
 # json_send() gives the text of a json as bytes: nothing is decoded here only to be encoded again.
 SELECT = """SELECT position, room, seq, at, actor, json_send(event), hash, command_id, command_hash,
-                   coalesce(json_send(result), '') FROM events"""
-LAST = "SELECT position, at FROM events WHERE shard = $1 ORDER BY position DESC LIMIT 1"
+                   coalesce(json_send(result), '')"""
+LAST = "SELECT position, at FROM events_{} ORDER BY position DESC LIMIT 1"
 SAVE_SNAPSHOT = """
 INSERT INTO snapshots (shard, position, data)
 SELECT shard, $3, $4 FROM shard_lease WHERE shard = $1 AND epoch = $2
@@ -114,6 +125,7 @@ class PostgresLog:
         self._shard = shard
         self._lease_ttl_ms = lease_ttl_ms
         self._connections = PostgresConnections(url, f"outcry {self._name}", command_timeout_ms)
+        self._periods = PeriodKeeper(self._connections, shard)
         self._epoch = NO_EPOCH
         self._head = 0
 
@@ -134,7 +146,7 @@ class PostgresLog:
             # CUT_OFF knows our sessions by this name.
             self._connections.name = f"outcry {self._name} epoch {self._epoch}"
             await connection.execute(f"SET application_name = '{self._connections.name}'")
-            last = await connection.fetchrow(LAST, self._shard)
+            last = await connection.fetchrow(LAST.format(self._shard))
             self._head, last_at = last or (0, None)
         return Acquired(self._epoch, taken["log_id"], later(taken["alive_at"], last_at))
 
@@ -144,6 +156,8 @@ class PostgresLog:
             done = await connection.execute(RENEW, *row)
             if done != "UPDATE 1":
                 raise LeaseLost(self._name, self._epoch)
+        if is_serving:
+            self._periods.look_after()
 
     async def release(self) -> None:
         async with self._connections.writing() as connection:
@@ -165,7 +179,7 @@ class PostgresLog:
             assert_follows(records, self._head)
             try:
                 await connection.copy_records_to_table(
-                    "events", columns=COLUMNS, records=self._rows(records)
+                    "events", columns=COLUMNS, records=rows_of(self._shard, records)
                 )
             except asyncpg.UniqueViolationError as error:
                 raise LeaseLost(self._name, self._epoch) from error
@@ -174,16 +188,22 @@ class PostgresLog:
             self._head = records[-1].position
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
-        sql = f"{SELECT} WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3"
-        return checked_by_position(await self._fetch(sql, after, limit), after)
+        where = "WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3"
+        records = await self._fetch(where, after, limit)
+        if begins_late(records, after):
+            raise_if_archived(records[0], after, await self.load_mark(ARCHIVED))
+        return checked_by_position(records, after)
 
     async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
-        sql = f"{SELECT} WHERE shard = $1 AND room = $2 AND seq > $3 ORDER BY seq LIMIT $4"
-        return checked_by_seq(await self._fetch(sql, room, after, limit), after)
+        where = "WHERE shard = $1 AND room = $2 AND seq > $3 ORDER BY seq LIMIT $4"
+        records = await self._fetch(where, room, after, limit)
+        if room_begins_late(records, after):
+            raise_if_room_archived(records[0], await self.load_mark(ARCHIVED))
+        return checked_by_seq(records, after)
 
     async def head(self) -> int:
         async with self._connections.beside() as connection:
-            return await connection.fetchval(LAST, self._shard) or 0
+            return await connection.fetchval(LAST.format(self._shard)) or 0
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep this snapshot and the one before it. Raises LeaseLost."""
@@ -216,6 +236,7 @@ class PostgresLog:
             return await connection.fetchval(LOAD_MARK, self._shard, name) or 0
 
     async def close(self) -> None:
+        self._periods.close()
         self._connections.close()
 
     async def _take(self, connection: Connection, owner: str) -> asyncpg.Record:
@@ -239,25 +260,9 @@ class PostgresLog:
             seen = lease["lease_until"]
             await asyncio.sleep(poll)
 
-    async def _fetch(self, sql: str, *arguments: object) -> list[Record]:
+    async def _fetch(self, where: str, *arguments: object) -> list[Record]:
+        # By way of `events`, a plan for any shard would lock the ranges of all.
+        sql = f"{SELECT} FROM events_{self._shard} {where}"
         async with self._connections.beside() as connection:
             rows = await connection.fetch(sql, self._shard, *arguments)
         return list(starmap(Record, rows))
-
-    def _rows(self, records: Sequence[Record]) -> list[tuple[object, ...]]:
-        return [
-            (
-                self._shard,
-                r.position,
-                r.room,
-                r.seq,
-                r.at,
-                r.actor,
-                r.event.decode(),
-                r.hash,
-                r.command_id,
-                r.command_hash,
-                r.result.decode() or None,
-            )
-            for r in records
-        ]

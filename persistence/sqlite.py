@@ -21,7 +21,17 @@ from engine.kernel.time import Millis
 from engine.ports import COMMANDS, Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost, LogUnavailable
 from persistence.migrations import load_migrations, pending
-from persistence.order import assert_follows, checked_by_position, checked_by_seq, later
+from persistence.order import (
+    ARCHIVED,
+    assert_follows,
+    begins_late,
+    checked_by_position,
+    checked_by_seq,
+    later,
+    raise_if_archived,
+    raise_if_room_archived,
+    room_begins_late,
+)
 from persistence.sqlite_thread import SqliteThread, not_allowed
 
 # Text goes in and comes out as bytes: SQLite does the cast, and Python decodes nothing.
@@ -110,10 +120,16 @@ class SqliteLog:
         await self._writer.run(work)
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
-        return checked_by_position(await self._records(READ, (after, limit)), after)
+        records = await self._records(READ, (after, limit))
+        if begins_late(records, after):
+            raise_if_archived(records[0], after, await self.load_mark(ARCHIVED))
+        return checked_by_position(records, after)
 
     async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
-        return checked_by_seq(await self._records(READ_ROOM, (room, after, limit)), after)
+        records = await self._records(READ_ROOM, (room, after, limit))
+        if room_begins_late(records, after):
+            raise_if_room_archived(records[0], await self.load_mark(ARCHIVED))
+        return checked_by_seq(records, after)
 
     async def head(self) -> int:
         return await self._reader.run(lambda connection: _last(connection)[0])

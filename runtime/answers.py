@@ -11,13 +11,14 @@ from engine.contract import Command, Vault
 from engine.core import Core
 from engine.kernel.actor import Actor
 from engine.kernel.limits import HISTORY_PAGE_MAX
-from engine.kernel.outcome import UNAVAILABLE, Rejected, refusal_in
+from engine.kernel.outcome import ARCHIVED, UNAVAILABLE, Rejected, refusal_in
 from engine.kernel.record import Record
 from engine.look import Sight
 from engine.ports import Answer, AnswerTo, EventLog, Subscribed
 from engine.registry import Registry
 from engine.sequencer import Accepted, Recall, Refused
-from persistence.errors import LogUnavailable
+from persistence.errors import Archived, LogUnavailable
+from persistence.order import ARCHIVED as ARCHIVED_TO
 
 
 def unavailable(id_: str) -> Refused:
@@ -55,6 +56,9 @@ async def recall_from_log(recall: Recall, log: EventLog, registry: Registry) -> 
         (record,) = await log.read(recall.position - 1, 1)
     except LogUnavailable:
         recall.to(unavailable(recall.id))
+    except Archived:
+        gone = Rejected(ARCHIVED, "this was decided long ago, and its answer has been archived")
+        recall.to(Refused(recall.to, recall.id, gone))
     else:
         recall.to(stored(recall, record, registry))
 
@@ -79,6 +83,8 @@ async def missed_in_log(
         missed = await log.read_room(sight.room, after, sight.seq - after)
     except LogUnavailable:
         return unavailable("")
+    except Archived:
+        return Subscribed(sight.room, sight.audience, sight.seq, False, [], sight.state)
     if len(missed) < sight.seq - after:
         return unavailable("")
     frames = look.frames(core, missed, sight.audience)
@@ -88,15 +94,41 @@ async def missed_in_log(
 async def history(
     core: Core, log: EventLog, room: str, viewer: Actor, after: int, limit: int
 ) -> Sequence[bytes] | Rejected:
-    """Event frames of a room after a seq, as the viewer may see them."""
+    """Event frames of a room after a seq, as the viewer may see them; or from which seq on the log
+    has them, if that one has been archived."""
     sight = look.see(core, room, viewer)
     if isinstance(sight, Rejected):
         return sight
     try:
         records = await log.read_room(room, after, min(limit, HISTORY_PAGE_MAX))
+        if (
+            not records
+            and after < _seq_before_tail(core, room)
+            and await log.load_mark(ARCHIVED_TO)
+        ):
+            return _archived(room, _seq_before_tail(core, room) + 1)
     except LogUnavailable:
         return unavailable("").rejected
+    except Archived as gap:
+        return _archived(room, gap.first)
     return look.frames(core, records, sight.audience)
+
+
+def _seq_before_tail(core: Core, room: str) -> int:
+    """Up to here memory has nothing of the room, and the log everything, unless it is archived."""
+    found = core.rooms.get(room)
+    if found is None:
+        return 0
+    return found.tail[0].seq - 1 if found.tail else found.seq
+
+
+def _archived(room: str, first: int) -> Rejected:
+    return Rejected(
+        ARCHIVED,
+        f"what happened in {room} before seq {first} has been archived: ask for what came after "
+        f"{first - 1}, or for the room as it is",
+        {"room": room, "first_seq": first},
+    )
 
 
 def revealing(

@@ -6,27 +6,26 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.kernel.actor import KYC_STATES, ROLES
-from engine.registry import build_registry, find_domains
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime import logs
-from runtime.config import (
-    Config,
-    ConfigError,
-    add_flags,
-    print_config,
-    read_config,
-    read_markets,
+from runtime.archive_command import (
+    add_archive_arguments,
+    add_export_arguments,
+    add_restore_arguments,
+    archive_command,
+    export_command,
+    restore_command,
 )
-from runtime.log_choice import open_log, place_of
-from runtime.progress import Progress
+from runtime.config import Config, ConfigError, add_flags, print_config, read_config
+from runtime.log_choice import place_of
 from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
 from runtime.shards_command import add_shards_arguments, shards
-from runtime.tokens import issue_token, vault_of
-from runtime.verify import VerifyError, verify, verify_room
+from runtime.tokens import issue_token
+from runtime.verify import VerifyError
+from runtime.verify_command import add_verify_arguments, verify_command
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -54,6 +53,14 @@ ENGINE_FLAGS = tuple(name for name in SETTINGS if name not in OF_GATEWAYS)
 GATEWAY_FLAGS = tuple(name for name in SETTINGS if name not in OF_WRITERS)
 PAY_FLAGS = ("data", "webhook_secret")
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
+
+
+OF_LOGS = (
+    ("verify", verify_command, add_verify_arguments, "read the log, replay it, check everything"),
+    ("archive", archive_command, add_archive_arguments, "write closed periods of the log to files"),
+    ("restore", restore_command, add_restore_arguments, "make a log whole from its archive"),
+    ("export", export_command, add_export_arguments, "print the history of a room"),
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -116,9 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     pay = _command(commands, "sandbox-pay", sandbox_pay, "play a provider that tells of a payment")
     add_flags(pay, PAY_FLAGS)
     add_pay_arguments(pay)
-    check = _command(commands, "verify", _verify, "read the log, replay it, check everything")
-    add_flags(check, LOG_FLAGS)
-    check.add_argument("--room", help="this room alone, such as shipment:s1")
+    for name, act, add_arguments, text in OF_LOGS:
+        of_log = _command(commands, name, _waiting(act), text)
+        add_flags(of_log, LOG_FLAGS)
+        add_arguments(of_log)
     commands.add_parser(BENCH, help="measure, with a report")
     return parser
 
@@ -166,61 +174,18 @@ def _token(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(config: Config, arguments: argparse.Namespace) -> int:
-    if not config.postgres and not Path(place_of(config)).exists():
-        raise VerifyError(f"there is no log at {place_of(config)}; name its folder with --data")
-    logs.set_up(config)
-    if arguments.room:
-        return _loop(_verify_room(config, arguments.room))
-    return _loop(_verify_log(config))
-
-
-async def _verify_room(config: Config, room: str) -> int:
-    log = open_log(config)
-    try:
-        vault = vault_of(config, is_made=False)
-        found = await verify_room(log, build_registry(find_domains()), vault, room)
-    finally:
-        await log.close()
-    print(f"log      {place_of(config)}")
-    print(f"room     {found.room}")
-    print(f"records  {found.records}, every receipt follows from the one before")
-    for event, count in found.events.items():
-        print(f"  {count:>10} {event}")
-    print(f"from     {found.first_at} to {found.last_at}")
-    print(f"receipt  {found.receipt}")
-    print("every invariant of the room holds")
-    return 0
-
-
-async def _verify_log(config: Config) -> int:
-    log = open_log(config)
-    progress = Progress("verifying", "records")
-    try:
-        registry, markets = build_registry(find_domains()), read_markets(config.markets)
-        vault = vault_of(config, is_made=False)
-        found = await verify(log, registry, markets, vault, progress.show)
-    finally:
-        progress.end()
-        await log.close()
-    print(f"log      {place_of(config)}")
-    print(f"records  {found.records}, every receipt follows from the one before")
-    print("rooms    " + ", ".join(f"{n} {kind}" for kind, n in found.rooms.items()))
-    for event, count in found.events.items():
-        print(f"  {count:>10} {event}")
-    for currency, total in found.sums.items():
-        print(f"ledger   {currency} sums to {total}")
-    print(f"digest   {found.digest}")
-    print("every invariant holds")
-    return 0
-
-
 def _bench(options: Sequence[str]) -> NoReturn:
     if find_spec("bench") is None:
         raise ConfigError("the benchmarks come with a checkout only: run `make bench` there")
     # They take this process over: as a child they would be killed at Ctrl-C, before they have
     # stopped the servers that they started.
     os.execv(sys.executable, [sys.executable, "-m", "bench", *options])
+
+
+def _waiting(
+    act: Callable[[Config, argparse.Namespace], Coroutine[Any, Any, int]],
+) -> Callable[[Config, argparse.Namespace], int]:
+    return lambda config, arguments: _loop(act(config, arguments))
 
 
 def _loop(work: Coroutine[Any, Any, int]) -> int:

@@ -16,6 +16,7 @@ from engine.ports import EventLog, FanOut
 from engine.registry import Registry
 from engine.sequencer import Remembered
 from persistence.errors import CorruptLog, LogUnavailable
+from persistence.order import ARCHIVED
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +42,13 @@ class Replay:
 
     __slots__ = ("_last_hash", "core", "read_to", "remembered")
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, archived: int = 0) -> None:
+        """`archived`: up to this position the log has nothing any more. Where state does not reach
+        that far, the first page says so."""
         self.core = core
         self.remembered = Remembered()
-        self.read_to = max(0, core.position - COMMANDS_REMEMBERED)
+        begins = min(archived, core.position)
+        self.read_to = max(begins, core.position - COMMANDS_REMEMBERED)
         """Position of the record read last, or before the first to be read."""
         self._last_hash = ""
 
@@ -81,7 +85,7 @@ async def begin(
     """The state of the latest snapshot, or that of an empty log. Raises LogUnavailable."""
     saved = await log.load_snapshot()
     core = snapshot.restore(saved.data, registry, markets, vault) if saved else None
-    return Replay(core or Core(registry, markets, vault))
+    return Replay(core or Core(registry, markets, vault), await log.load_mark(ARCHIVED))
 
 
 async def recover(

@@ -1,8 +1,8 @@
 """`outcry verify`: read the log, replay it, check every invariant and every receipt; or those of
 one room, which anybody who holds its records can do alone (custody X3)."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -13,7 +13,6 @@ from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.market import Market
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.kernel.time import Millis
-from engine.ports import EventLog
 from engine.registry import Registry
 
 PAGE = 10_000
@@ -45,12 +44,25 @@ class VerifiedRoom(Struct, frozen=True):
     """Hash of the last record, which covers all before it."""
 
 
+class History(Protocol):
+    """What can be read from its beginning: a log, or an archive with the log that follows it."""
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        """`EventLog.read`."""
+
+    async def read_room(self, room: str, after: int, limit: int) -> Sequence[Record]:
+        """`EventLog.read_room`."""
+
+    async def head(self) -> int:
+        """`EventLog.head`."""
+
+
 class VerifyError(Exception):
     """The log does not hold what it should; the text names position and rule."""
 
 
 async def verify(
-    log: EventLog,
+    log: History,
     registry: Registry,
     markets: dict[str, Market],
     vault: Vault,
@@ -68,7 +80,7 @@ async def verify(
                 _check(core)
                 checked = core.position
             previous = chains.get(record.room, CHAIN_START)
-            chains[record.room] = _follow(record, previous, vault)
+            chains[record.room] = follow(record, previous, vault)
             try:
                 core.replay(record)
             except AssertionError as problem:
@@ -90,7 +102,7 @@ async def verify(
     )
 
 
-async def verify_room(log: EventLog, registry: Registry, vault: Vault, room: str) -> VerifiedRoom:
+async def verify_room(log: History, registry: Registry, vault: Vault, room: str) -> VerifiedRoom:
     """Check one room by its own records: each receipt follows from the one before, and after each
     decision the invariants of its rules hold. Raises VerifyError."""
     domain = registry.domain_of(room)
@@ -104,7 +116,7 @@ async def verify_room(log: EventLog, registry: Registry, vault: Vault, room: str
             # The records of one decision have one time; in their midst nothing is promised.
             if record.at > last_at:
                 _check_room(domain, state, seq)
-            seq, receipt = record.seq, _follow(record, receipt, vault)
+            seq, receipt = record.seq, follow(record, receipt, vault)
             event = registry.event_decoder.decode(record.event)
             evolve = domain.evolve.get(type(event))
             if evolve is not None:
@@ -125,8 +137,9 @@ def _check_room(domain: Domain, state: Any, seq: int) -> None:
         raise VerifyError(f"after seq {seq}: {problem}") from problem
 
 
-def _follow(record: Record, previous: str, vault: Vault) -> str:
-    """The record's receipt, which must follow from the one before it in its room."""
+def follow(record: Record, previous: str, vault: Vault) -> str:
+    """The record's receipt, which must follow from the one before it in its room. Raises
+    VerifyError."""
     key = chain_key(vault, record.room)
     chained = chain_hash(
         key, previous, record.room, record.seq, record.at, record.actor, record.event

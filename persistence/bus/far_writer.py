@@ -84,7 +84,7 @@ class FarWriter:
         self._numbers = 0
         self._writer = (0, 0)
         """Epoch and life of the writer that is heard."""
-        self._heard_s = -WRITER_SILENT_SECONDS_MAX
+        self._heard_s = time.monotonic()
         self._log_id = ""
         self._ahead_ms = 0
         self._ready = asyncio.Event()

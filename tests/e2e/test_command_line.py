@@ -20,7 +20,7 @@ FAILED, USAGE = 1, 2
 
 async def test_every_command_helps() -> None:
     """`--help` goes to stdout, exits with 0, and names every flag of PROTOCOL."""
-    commands = ("", "serve", "demo", "token", "sandbox-pay", "verify", "bench")
+    commands = ("", "serve", "demo", "token", "sandbox-pay", "shards", "verify", "bench")
     helped = await asyncio.gather(*(run(*c.split(), "--help") for c in commands))
     assert [h.code for h in helped] == [0] * len(commands)
     assert not "".join(h.err for h in helped)
@@ -33,6 +33,7 @@ async def test_every_command_helps() -> None:
     assert "--seconds" in said["demo"]
     assert all(flag in said["token"] for flag in ("--user", "--role", "--kyc", "--ttl", "--data"))
     assert all(f"--{flag}" in said["sandbox-pay"] for flag in ("scenario", "amount", "url", "data"))
+    assert all(f"--{flag}" in said["shards"] for flag in ("postgres", "add", "drain", "json"))
     assert all(flag in said["verify"] for flag in ("--data", "--postgres", "--markets"))
 
 

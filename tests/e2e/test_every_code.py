@@ -16,9 +16,10 @@ from tests.house_rules import ROOT
 ELSEWHERE = {
     "UNAVAILABLE": "tests/e2e/test_log_lost.py",
     "UNKNOWN": "tests/runtime/test_writer.py",
+    "ARCHIVED": "tests/e2e/test_archive.py",
 }
-"""These need a log that fails; so does OVERLOADED of the writer, which the walk hears of another
-bound. Where each is proved."""
+"""These need a log that fails or was archived; so does OVERLOADED of the writer, which the walk
+hears of another bound. Where each is proved."""
 
 GUEST_CALLS, PER_USER = 4, 3
 LOTS = 500
