@@ -1,0 +1,186 @@
+"""Bidders and watchers who behave as they should when the house fails them: they come back, at
+whatever gateway, ask again with the same id, and resume where they were. All is written down."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from random import Random
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, WebSocketException
+
+from testkit.histories import Bid, Told, Watch
+
+AGAIN = frozenset({"UNKNOWN", "UNAVAILABLE", "OVERLOADED"})
+PATIENCE_S = 25.0
+PAUSE_S = 0.05
+REPEATED = 20
+"""Bids of each bidder that are sent once more in the end."""
+INCREMENT = 5_000_000
+"""More than any auction asks for, minor units."""
+
+Gateways = Callable[[], Sequence[str]]
+"""The websocket addresses that there are just now."""
+
+
+class Crowd:
+    """All of them. End with `stop`; then `watches` and `bids` are whole."""
+
+    def __init__(self, gateways: Gateways, token: Callable[[str, str], str], dice: Random) -> None:
+        """`token` makes one for a user of a role."""
+        self.bids: list[Bid] = []
+        self.watches: list[Watch] = []
+        self._gateways = gateways
+        self._token = token
+        self._dice = dice
+        self._amounts = count(10_000_000, INCREMENT)
+        self._stopping = False
+        self._accepted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def add_bidder(self, user: str, rooms: Sequence[str], market: str = "main") -> None:
+        """Somebody who bids in these auctions, one bid after another."""
+        self._tasks.append(asyncio.create_task(self._bid_on(user, rooms, market)))
+
+    def add_watcher(self, user: str, role: str, room: str, market: str = "main") -> None:
+        """Somebody who listens to a room all the time."""
+        watch = Watch(f"{role} {user}", room, role)
+        self.watches.append(watch)
+        self._tasks.append(asyncio.create_task(self._watch_on(user, role, watch, market)))
+
+    async def accepted(self) -> None:
+        """Await the next accepted bid."""
+        self._accepted.clear()
+        async with asyncio.timeout(60):
+            await self._accepted.wait()
+
+    async def stop(self) -> None:
+        """Let bidders come to an end with what they have sent."""
+        self._stopping = True
+        bidders = [task for task in self._tasks if task.get_name() == "bidder"]
+        await asyncio.gather(*bidders)
+
+    async def leave(self) -> None:
+        """Everybody goes."""
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    async def _bid_on(self, user: str, rooms: Sequence[str], market: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "bidders are tasks"
+        task.set_name("bidder")
+        bid: Bid | None = None
+        for number in count():
+            try:
+                async with self._connected(user, "user", market) as socket:
+                    while not (self._stopping and bid is None):
+                        if bid is None:
+                            room = self._dice.choice(rooms)
+                            id_ = f"{user}-{number}-{len(self.bids)}"
+                            bid = Bid(room, user, id_, next(self._amounts), time.monotonic())
+                            self.bids.append(bid)
+                        if await self._place(socket, bid):
+                            bid = None
+                    await self._ask_once_more(socket, user)
+                    return
+            except (OSError, TimeoutError, WebSocketException):
+                await asyncio.sleep(PAUSE_S)
+
+    async def _ask_once_more(self, socket: ClientConnection, user: str) -> None:
+        """Send bids that were accepted long ago again, as a forgetful program would."""
+        accepted = [bid for bid in self.bids if bid.seq and bid.user == user]
+        for bid in self._dice.sample(accepted, min(len(accepted), REPEATED)):
+            reply = await self._sent(socket, bid)
+            while reply.get("code") in AGAIN:
+                await asyncio.sleep(PAUSE_S)
+                reply = await self._sent(socket, bid)
+            bid.again = _proof(reply) if reply["type"] == "ok" else (0, 0, reply["code"])
+
+    async def _sent(self, socket: ClientConnection, bid: Bid) -> dict[str, Any]:
+        fields = {"auction": bid.room.partition(":")[2], "amount": bid.amount, "currency": "NGN"}
+        await _say(socket, {"id": bid.id, "type": "auction.place_bid", **fields})
+        return await _reply(socket, bid.id)
+
+    async def _place(self, socket: ClientConnection, bid: Bid) -> bool:
+        """Ask once. Returns whether the answer is final."""
+        reply = await self._sent(socket, bid)
+        if reply["type"] == "error" and reply["code"] in AGAIN:
+            await asyncio.sleep(PAUSE_S)
+            return False
+        bid.answered_s = time.monotonic()
+        if reply["type"] == "ok":
+            bid.seq, bid.at, bid.receipt = _proof(reply)
+            self._accepted.set()
+        else:
+            bid.refused = reply["code"]
+            bid.price = (reply.get("details") or {}).get("current_price")
+        return True
+
+    async def _watch_on(self, user: str, role: str, watch: Watch, market: str) -> None:
+        epoch: str | None = None
+        while True:
+            try:
+                async with self._connected(user, role, market) as socket:
+                    known = watch.since + len(watch.told)
+                    resume = {"after": known, "epoch": epoch} if epoch else {}
+                    await _say(
+                        socket, {"id": "w", "type": "subscribe", "room": watch.room, **resume}
+                    )
+                    reply = await _reply(socket, "w")
+                    if reply["type"] == "error":
+                        await asyncio.sleep(PAUSE_S)
+                        continue
+                    watch.starts += bool(epoch) and not reply["result"]["recovered"]
+                    epoch = reply["epoch"]
+                    watch.epochs.append(epoch)
+                    if not reply["result"]["recovered"]:
+                        # A second one may leave out events: then the history has begun anew.
+                        watch.since, watch.told = reply["result"]["seq"], []
+                    async for text in socket:
+                        _tell(watch, msgspec.json.decode(text))
+            except (OSError, TimeoutError, WebSocketException):
+                pass
+            await asyncio.sleep(PAUSE_S)
+
+    @asynccontextmanager
+    async def _connected(
+        self, user: str, role: str, market: str
+    ) -> AsyncIterator[ClientConnection]:
+        headers = {"Authorization": f"Bearer {self._token(user, role)}"} if role != "guest" else {}
+        address = self._dice.choice(self._gateways())
+        url = f"{address}?market={market}"
+        try:
+            async with connect(
+                url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_S
+            ) as socket:
+                yield socket
+        except InvalidHandshake as problem:
+            raise OSError(str(problem)) from problem
+
+
+def _proof(reply: dict[str, Any]) -> tuple[int, int, str]:
+    return reply["seq"], reply["at"], reply["result"]["receipt"]
+
+
+def _tell(watch: Watch, frame: dict[str, Any]) -> None:
+    if frame["type"] == "event":
+        watch.told.append(Told(frame["seq"], frame["at"], frame["event"], frame["data"]))
+
+
+async def _say(socket: ClientConnection, frame: dict[str, Any]) -> None:
+    await socket.send(msgspec.json.encode(frame).decode())
+
+
+async def _reply(socket: ClientConnection, id_: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            frame: dict[str, Any] = msgspec.json.decode(await socket.recv())
+            if frame.get("id") == id_:
+                return frame
