@@ -247,7 +247,8 @@ class Context(Protocol):
 
 
 class Send(Struct, frozen=True):
-    """A message for another room of the shard, decided in the same step.
+    """A message for another room. In the same shard it is decided in the same step; for a room of
+    another shard a letter is written in this step, and decided there once, later.
 
     A refusal of it is a dead letter, which operators see; it never undoes what caused it."""
 
@@ -260,6 +261,15 @@ class Notify(Struct, frozen=True):
 
     user: str
     event: Event
+
+
+class Hand(Struct, frozen=True):
+    """What a letter of another shard says, as JSON: a message for a room of this shard, or a
+    private notice. It is decoded and then treated as a `Send` or a `Notify`."""
+
+    room: str
+    message: str
+    is_notice: bool
 
 
 class Dismiss(Struct, frozen=True):
@@ -295,7 +305,7 @@ class Noted(Struct, frozen=True):
 
 
 Decision = Sequence[Event] | Rejected | Noted
-Reaction = Send | Notify | Dismiss
+Reaction = Send | Notify | Dismiss | Hand
 
 
 def never(_state: Any, _now: Millis) -> Millis | None:

@@ -18,10 +18,12 @@ from engine.contract import (
     Dismiss,
     Domain,
     Event,
+    Hand,
     Message,
     Noted,
     Notify,
     Reaction,
+    Send,
     Soft,
     Vault,
     never,
@@ -29,10 +31,11 @@ from engine.contract import (
 )
 from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.actor import THE_HOUSE, Actor
-from engine.kernel.ids import user_room
+from engine.kernel.ids import room_name, user_room
 from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
 from engine.kernel.market import Market, market_for
 from engine.kernel.outcome import (
+    MALFORMED,
     ROOM_NOT_FOUND,
     UNKNOWN_COMMAND,
     Rejected,
@@ -45,6 +48,7 @@ from engine.kernel.time import Millis
 from engine.ledger.accounts import user_of_wallet
 from engine.ledger.book import Book
 from engine.ledger.events import EntryPosted
+from engine.mail import letter_of
 from engine.registry import Registry
 
 encode = msgspec.json.Encoder().encode
@@ -71,6 +75,11 @@ class Room:
 def chain_key(vault: Vault | None, room: str) -> bytes:
     """The key of a room's receipts. A core that only replays makes none, and needs none."""
     return vault.mac("receipts", room) if vault else b""
+
+
+def _ours(_: str) -> str:
+    """Every room is of this shard."""
+    return ""
 
 
 class Applied(Struct, frozen=True, gc=False):
@@ -155,12 +164,18 @@ class Core:
     """All state of a shard: rooms, the book, claims, and the position in the log."""
 
     def __init__(
-        self, registry: Registry, markets: dict[str, Market], vault: Vault | None = None
+        self,
+        registry: Registry,
+        markets: dict[str, Market],
+        vault: Vault | None = None,
+        abroad: Callable[[str], str] = _ours,
     ) -> None:
-        """Without a vault it can replay, and decide where no keys are needed."""
+        """Without a vault it can replay, and decide where no keys are needed. `abroad`: a room's
+        name -> the shard that owns it, "" if it is ours."""
         self.registry = registry
         self.markets = markets
         self.vault = vault
+        self._abroad = abroad
         self.rooms: dict[str, Room] = {}
         self.claims: dict[str, str] = {}
         self.watchers: dict[str, set[str]] = {}
@@ -375,12 +390,41 @@ class Core:
                     self._pending.append((room, seq, Notify(user, entry)))
 
     def _deliver(self, source: Room, seq: int, reaction: Reaction, applied: list[Applied]) -> None:
-        if isinstance(reaction, Notify):
-            self._write(user_room(reaction.user), reaction.event, applied)
-            return
         if isinstance(reaction, Dismiss):
             self._aside.append(reaction)
             return
+        if isinstance(reaction, Hand):
+            self._hand_over(source, seq, reaction, applied)
+            return
+        to_room = user_room(reaction.user) if isinstance(reaction, Notify) else reaction.room
+        if shard := self._abroad(to_room):
+            letter = letter_of(reaction, to_room, source.name, seq)
+            self._send(source, seq, Send(room_name("outbox", shard), letter), applied)
+        elif isinstance(reaction, Notify):
+            self._write(to_room, reaction.event, applied)
+        else:
+            self._send(source, seq, reaction, applied)
+
+    def _hand_over(self, source: Room, seq: int, letter: Hand, applied: list[Applied]) -> None:
+        """Do what a letter says. If it cannot be done, the letters behind it must not wait."""
+        refused = None
+        registry = self.registry
+        decoder = registry.event_decoder if letter.is_notice else registry.message_decoder
+        try:
+            said = decoder.decode(letter.message)
+        except msgspec.DecodeError as problem:
+            refused = Rejected(MALFORMED, f"the letter cannot be read: {problem}")
+        else:
+            if self._abroad(letter.room):
+                refused = Rejected(ROOM_NOT_FOUND, f"{letter.room} is not of this shard")
+            elif letter.is_notice:
+                self._write(letter.room, said, applied)
+            else:
+                self._send(source, seq, Send(letter.room, said), applied)
+        if refused:
+            self._bury(source, seq, letter.room, letter.message, refused, applied)
+
+    def _send(self, source: Room, seq: int, reaction: Send, applied: list[Applied]) -> None:
         room = self._open(reaction.room)
         decided = (
             self._decide(room, reaction.message, THE_HOUSE)
@@ -388,20 +432,33 @@ class Core:
             else Rejected(ROOM_NOT_FOUND, f"no room can be called {reaction.room!r}")
         )
         if isinstance(decided, Rejected):
-            letter = DeadLetter(
-                to_room=reaction.room,
-                message=encode(reaction.message).decode(),
-                code=decided.code.name,
-                reason=decided.message,
-                from_room=source.name,
-                from_seq=seq,
-            )
-            self._write(DEAD_LETTERS, letter, applied)
+            message = encode(reaction.message).decode()
+            self._bury(source, seq, reaction.room, message, decided, applied)
             return
         _, events = _told(decided)
         if events or (room and room.soft is not None):
             assert room is not None, "only a room decides"
             self._apply(room, events, THE_HOUSE, applied, reaction.message, "")
+
+    def _bury(
+        self,
+        source: Room,
+        seq: int,
+        to_room: str,
+        message: str,
+        refused: Rejected,
+        applied: list[Applied],
+    ) -> None:
+        """Keep a message (JSON) that was refused where operators see it."""
+        letter = DeadLetter(
+            to_room=to_room,
+            message=message,
+            code=refused.code.name,
+            reason=refused.message,
+            from_room=source.name,
+            from_seq=seq,
+        )
+        self._write(DEAD_LETTERS, letter, applied)
 
     def _write(self, room_name: str, event: Event, applied: list[Applied]) -> None:
         """Write an event that nobody has to decide: a notice or a dead letter."""

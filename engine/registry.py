@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 import engine.domains
-from engine.contract import Command, Domain, Event, Message, Vault, tag_of
+from engine.contract import Command, Domain, Event, Message, Vault, Wake, tag_of
 from engine.house import HOUSE
 from engine.kernel.actor import GUEST, Actor
 from engine.kernel.ids import split_room
@@ -28,6 +28,8 @@ class Registry(Struct, frozen=True):
     commands: Mapping[str, type[Command]]
     events: Mapping[str, type[Event]]
     event_decoder: msgspec.json.Decoder[Any]
+    message_decoder: msgspec.json.Decoder[Any]
+    """For messages that come from another shard."""
     codes: tuple[Code, ...]
     prepared: frozenset[type[Command]] = frozenset()
     """Commands before which the world may have to be asked."""
@@ -76,7 +78,7 @@ def build_registry(domains: Iterable[Domain]) -> Registry:
     """Derive everything; asserts that names are unique and that nothing is half declared."""
     by_name: dict[str, Domain] = {}
     commands: dict[str, type[Command]] = {}
-    messages: dict[str, type[Message]] = {}
+    messages: dict[str, type[Message]] = {tag_of(Wake): Wake}
     events: dict[str, type[Event]] = {}
     codes = dict.fromkeys(GENERAL_CODES)
     for domain in domains:
@@ -99,6 +101,7 @@ def build_registry(domains: Iterable[Domain]) -> Registry:
         commands=commands,
         events=events,
         event_decoder=msgspec.json.Decoder(union_of(events.values())),
+        message_decoder=msgspec.json.Decoder(union_of(messages.values())),
         codes=tuple(codes),
         prepared=frozenset(c for domain in by_name.values() for c in domain.prepare),
         reveals={c: made for domain in by_name.values() for c, made in domain.reveal.items()},
