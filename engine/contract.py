@@ -216,6 +216,8 @@ class Context(Protocol):
     """Who asks (`decide`), who caused it (`react`) or who looks (`view`, `audience`)."""
     room: str
     """The name of the room itself."""
+    home: str
+    """The market that the room is of."""
 
     @property
     def ledger(self) -> LedgerReader:
@@ -248,7 +250,7 @@ class Context(Protocol):
 
 class Send(Struct, frozen=True):
     """A message for another room. In the same shard it is decided in the same step; for a room of
-    another shard a letter is written in this step, and decided there once, later.
+    another market (`zone:z2@east`) a letter is written in this step, and decided there once, later.
 
     A refusal of it is a dead letter, which operators see; it never undoes what caused it."""
 
@@ -257,14 +259,15 @@ class Send(Struct, frozen=True):
 
 
 class Notify(Struct, frozen=True):
-    """A private notice: the event is written to the room `user:{user}`."""
+    """A private notice: the event is written to the room `user:{user}`. A user of another market
+    is named with it: `ada@east`."""
 
     user: str
     event: Event
 
 
 class Hand(Struct, frozen=True):
-    """What a letter of another shard says, as JSON: a message for a room of this shard, or a
+    """What a letter of another market says, as JSON: a message for a room of this one, or a
     private notice. It is decoded and then treated as a `Send` or a `Notify`."""
 
     room: str

@@ -1,7 +1,8 @@
-"""The rooms `outbox:{shard}` and `inbox:{shard}`: messages for rooms of other shards, and from them
-(architecture rule 4). Letters of a pair of shards are numbered, so each is taken once, in order.
+"""The rooms `outbox:{market}` and `inbox:{market}`: messages for rooms of other markets, and from
+them (architecture rule 4). Letters of a pair are numbered, so each is taken once, in order.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -21,16 +22,20 @@ from engine.contract import (
     fields_of,
 )
 from engine.kernel.actor import STAFF, SYSTEM, Actor
-from engine.kernel.ids import Id, room_name
+from engine.kernel.ids import HOUSE, MarketName, room_name, split_room
 from engine.kernel.money import AMOUNT_MAX
-from engine.kernel.outcome import Code, Rejected
+from engine.kernel.outcome import FORBIDDEN, Code, Rejected
+from engine.kernel.outside import Errand, Forward
 from engine.kernel.time import Millis
+
+OUTBOX_DOMAIN = "outbox"
+INBOX_DOMAIN = "inbox"
 
 OUT_OF_ORDER = Code("OUT_OF_ORDER", "later", 409)
 
 
 class PostLetter(Message, frozen=True, tag="outbox.post"):
-    """The core has a message or a notice for a room of the outbox's shard."""
+    """The core has a message or a notice for a room of the outbox's market."""
 
     to_room: str
     message: str
@@ -41,7 +46,7 @@ class PostLetter(Message, frozen=True, tag="outbox.post"):
 
 
 def letter_of(reaction: Send | Notify, to_room: str, from_room: str, from_seq: int) -> PostLetter:
-    """What is to be posted, instead of being done in this shard."""
+    """What is to be posted, instead of being done in this market."""
     is_notice = isinstance(reaction, Notify)
     said = reaction.event if isinstance(reaction, Notify) else reaction.message
     return PostLetter(
@@ -54,10 +59,10 @@ def letter_of(reaction: Send | Notify, to_room: str, from_room: str, from_seq: i
 
 
 class LetterSent(Event, frozen=True, tag="outbox.sent"):
-    """A letter for another shard, in the log together with what caused it."""
+    """A letter for another market, in the log together with what caused it."""
 
     number: int
-    """1, 2, 3 … without gaps for each shard that letters go to."""
+    """1, 2, 3 … without gaps for each market that letters go to."""
     to_room: str
     message: str
     is_notice: bool
@@ -66,19 +71,19 @@ class LetterSent(Event, frozen=True, tag="outbox.sent"):
 
 
 class TakeLetter(Command, frozen=True, tag="inbox.take"):
-    """A letter has come from another shard. It may come again."""
+    """A letter has come from another market. It may come again. The house alone carries letters."""
 
     ROLES: ClassVar[frozenset[str]] = frozenset({SYSTEM})
 
-    source: Id
-    """The shard that sent it."""
+    source: MarketName
+    """The market that sent it."""
     number: Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
     to_room: str
     message: str
     is_notice: bool
 
     def room(self, actor: Actor) -> str:
-        return room_name("inbox", self.source)
+        return room_name(INBOX_DOMAIN, self.source)
 
 
 class LetterTaken(Event, frozen=True, tag="inbox.taken"):
@@ -109,7 +114,9 @@ def _post(state: Counter, letter: PostLetter, _: Context) -> Decision:
     ]
 
 
-def _take(state: Counter, letter: TakeLetter, _: Context) -> Decision:
+def _take(state: Counter, letter: TakeLetter, ctx: Context) -> Decision:
+    if ctx.actor.user != HOUSE:
+        return Rejected(FORBIDDEN, "nobody but the house carries letters")
     if letter.number <= state.number:
         return []
     expected = state.number + 1
@@ -135,6 +142,10 @@ def _hand_over(_: Counter, event: LetterTaken, __: Context) -> list[Reaction]:
     return [Hand(event.to_room, event.message, event.is_notice)]
 
 
+def _forward(_: Counter, __: LetterSent, ctx: Context) -> Iterable[Errand]:
+    return (Forward(split_room(ctx.room)[1]),)
+
+
 def _audience(_: Counter, ctx: Context) -> str:
     return "staff" if ctx.actor.role in STAFF | {SYSTEM} else ""
 
@@ -152,18 +163,19 @@ def _view_inbox(state: Counter, _: Context) -> Any:
 
 
 OUTBOX = Domain(
-    name="outbox",
-    summary="Messages for rooms of another shard.",
+    name=OUTBOX_DOMAIN,
+    summary="Messages for rooms of another market.",
     initial=Counter,
     decide={PostLetter: _post},
     evolve={LetterSent: _count},
+    errands=_forward,
     audience=_audience,
     show=_show,
     view=_view_outbox,
 )
 INBOX = Domain(
-    name="inbox",
-    summary="Messages from rooms of another shard.",
+    name=INBOX_DOMAIN,
+    summary="Messages from rooms of another market.",
     initial=Counter,
     decide={TakeLetter: _take},
     evolve={LetterTaken: _count},

@@ -19,6 +19,7 @@ from engine.kernel.outcome import FORBIDDEN, GENERAL_CODES, UNAUTHENTICATED, Cod
 from engine.ledger.escrow.domain import ESCROW
 from engine.ledger.journal import JOURNAL
 from engine.ledger.user import USER
+from engine.mail import INBOX, OUTBOX
 
 
 class Registry(Struct, frozen=True):
@@ -29,7 +30,7 @@ class Registry(Struct, frozen=True):
     events: Mapping[str, type[Event]]
     event_decoder: msgspec.json.Decoder[Any]
     message_decoder: msgspec.json.Decoder[Any]
-    """For messages that come from another shard."""
+    """For messages that come from another market."""
     codes: tuple[Code, ...]
     prepared: frozenset[type[Command]] = frozenset()
     """Commands before which the world may have to be asked."""
@@ -68,7 +69,7 @@ def union_of(types: Iterable[type[Struct]]) -> Any:
 
 def find_domains() -> list[Domain]:
     """The built-in rooms, and the `DOMAINS` of every folder in `engine/domains/`, by name."""
-    found = [JOURNAL, USER, ESCROW, HOUSE]
+    found = [JOURNAL, USER, ESCROW, HOUSE, OUTBOX, INBOX]
     for module in pkgutil.iter_modules(engine.domains.__path__):
         found += import_module(f"engine.domains.{module.name}").DOMAINS
     return sorted(found, key=lambda domain: domain.name)
