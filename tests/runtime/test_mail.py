@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -36,11 +37,11 @@ class Pair:
         self.stores = {name: MemoryStore(lambda: time.time_ns() // 1_000_000) for name in NAMES}
         self.road = Road(sinks)
         self.near, self.far = (
-            MarketHere(
-                name, toys(), lambda name=name: MemoryLog(self.stores[name]), self.road, sinks
-            )
-            for name in NAMES
+            MarketHere(name, toys(), partial(self._log, name), self.road, sinks) for name in NAMES
         )
+
+    def _log(self, name: str) -> MemoryLog:
+        return MemoryLog(self.stores[name])
 
     async def tell(self, *texts: str) -> None:
         """Near says so to the toy of far."""
