@@ -9,7 +9,7 @@ import msgspec
 
 from engine.contract import Command
 from engine.core import Core
-from engine.kernel.actor import STAFF, Actor
+from engine.kernel.actor import Actor
 from engine.kernel.market import BUILT_IN
 from engine.mail import TakeLetter
 from engine.ports import Answer, CommandSink, EventLog
@@ -19,9 +19,7 @@ from runtime.clock import Clock
 from runtime.mail import MailRunner, PeersHere
 from runtime.writer import Writer
 from testkit.world import PaperWorld, vault
-from tests.runtime.writing import Listener, answer, ask
-
-WATCHER = Actor("admin", min(STAFF), "approved")
+from tests.runtime.writing import ADMIN, Listener, answer, ask
 
 
 class Road(PeersHere):
@@ -131,7 +129,7 @@ class MarketHere:
 
     async def see(self, room: str) -> Any:
         """What staff see of a room; None if there is none."""
-        sight = await answer(lambda to: self.writer.see(room, WATCHER, to))
+        sight = await answer(lambda to: self.writer.see(room, ADMIN, to))
         return None if isinstance(sight, Refused) else msgspec.json.decode(sight.state)
 
     async def _pause(self, seconds: float) -> None:
