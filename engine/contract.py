@@ -216,6 +216,8 @@ class Context(Protocol):
     """Who asks (`decide`), who caused it (`react`) or who looks (`view`, `audience`)."""
     room: str
     """The name of the room itself."""
+    home: str
+    """The market that the room is of."""
 
     @property
     def ledger(self) -> LedgerReader:
@@ -247,7 +249,8 @@ class Context(Protocol):
 
 
 class Send(Struct, frozen=True):
-    """A message for another room of the shard, decided in the same step.
+    """A message for another room. In the same shard it is decided in the same step; for a room of
+    another market (`zone:z2@east`) a letter is written in this step, and decided there once, later.
 
     A refusal of it is a dead letter, which operators see; it never undoes what caused it."""
 
@@ -256,10 +259,20 @@ class Send(Struct, frozen=True):
 
 
 class Notify(Struct, frozen=True):
-    """A private notice: the event is written to the room `user:{user}`."""
+    """A private notice: the event is written to the room `user:{user}`. A user of another market
+    is named with it: `ada@east`."""
 
     user: str
     event: Event
+
+
+class Hand(Struct, frozen=True):
+    """What a letter of another market says, as JSON: a message for a room of this one, or a
+    private notice. It is decoded and then treated as a `Send` or a `Notify`."""
+
+    room: str
+    message: str
+    is_notice: bool
 
 
 class Dismiss(Struct, frozen=True):
@@ -295,7 +308,7 @@ class Noted(Struct, frozen=True):
 
 
 Decision = Sequence[Event] | Rejected | Noted
-Reaction = Send | Notify | Dismiss
+Reaction = Send | Notify | Dismiss | Hand
 
 
 def never(_state: Any, _now: Millis) -> Millis | None:

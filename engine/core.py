@@ -16,23 +16,24 @@ from engine.contract import (
     Command,
     Decision,
     Dismiss,
-    Domain,
     Event,
+    Hand,
     Message,
     Noted,
     Notify,
     Reaction,
+    Send,
     Soft,
     Vault,
-    never,
     user_of_presence,
 )
 from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.actor import THE_HOUSE, Actor
-from engine.kernel.ids import user_room
-from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
-from engine.kernel.market import Market, market_for
+from engine.kernel.ids import MAIN, MARKET_MARK, room_name, split_address, user_room
+from engine.kernel.limits import REACTIONS_MAX
+from engine.kernel.market import Market
 from engine.kernel.outcome import (
+    MALFORMED,
     ROOM_NOT_FOUND,
     UNKNOWN_COMMAND,
     Rejected,
@@ -40,37 +41,16 @@ from engine.kernel.outcome import (
 )
 from engine.kernel.outside import Ask
 from engine.kernel.posting import Transfer
-from engine.kernel.record import CHAIN_START, Record, chain_hash
+from engine.kernel.record import Record, chain_hash
 from engine.kernel.time import Millis
 from engine.ledger.accounts import user_of_wallet
 from engine.ledger.book import Book
 from engine.ledger.events import EntryPosted
+from engine.mail import OUTBOX_DOMAIN, letter_of
 from engine.registry import Registry
+from engine.room import Room, StepContext, chain_key
 
 encode = msgspec.json.Encoder().encode
-
-
-class Room:
-    """One unit of order: its state, and where its log stands."""
-
-    __slots__ = ("domain", "has_timers", "hash", "key", "name", "seq", "soft", "state", "tail")
-
-    def __init__(self, name: str, domain: Domain, key: bytes = b"") -> None:
-        self.name = name
-        self.key = key
-        """What its receipts are hashed with."""
-        self.domain = domain
-        self.has_timers = domain.due is not never
-        self.state = domain.initial()
-        self.soft = domain.soft() if domain.soft else None
-        self.seq = 0
-        self.hash = CHAIN_START
-        self.tail: deque[Record] = deque(maxlen=TAIL_RECORDS)
-
-
-def chain_key(vault: Vault | None, room: str) -> bytes:
-    """The key of a room's receipts. A core that only replays makes none, and needs none."""
-    return vault.mac("receipts", room) if vault else b""
 
 
 class Applied(Struct, frozen=True, gc=False):
@@ -94,73 +74,22 @@ class Outcome(Struct, frozen=True):
     """Set if all this is the record of a refusal."""
 
 
-class StepContext:
-    """What a rule may know (`contract.Context`). One object, set anew for each call."""
-
-    __slots__ = (
-        "_claims",
-        "_markets",
-        "_rooms",
-        "_vault",
-        "actor",
-        "ledger",
-        "now",
-        "proof",
-        "room",
-    )
-
-    def __init__(
-        self,
-        rooms: Mapping[str, Room],
-        claims: Mapping[str, str],
-        markets: dict[str, Market],
-        ledger: Book,
-        vault: Vault | None,
-    ) -> None:
-        self._rooms = rooms
-        self._claims = claims
-        self._markets = markets
-        self._vault = vault
-        self.ledger = ledger
-        self.proof: Any = None
-        self.now: Millis = 0
-        self.actor = THE_HOUSE
-        self.room = ""
-
-    def market(self, currency: str) -> Market:
-        return market_for(self._markets, currency)
-
-    def peek(self, room: str) -> Any:
-        found = self._rooms.get(room)
-        return found.state if found else None
-
-    def claimed_by(self, key: str) -> str | None:
-        return self._claims.get(key)
-
-    @property
-    def vault(self) -> Vault:
-        assert self._vault, "a core that only replays has no keys"
-        return self._vault
-
-    def soft_of(self, room: str) -> Any:
-        found = self._rooms.get(room)
-        return found.soft if found else None
-
-    def card(self, room: str) -> Any:
-        found = self._rooms.get(room)
-        return found.domain.card(found.state) if found else None
-
-
 class Core:
     """All state of a shard: rooms, the book, claims, and the position in the log."""
 
     def __init__(
-        self, registry: Registry, markets: dict[str, Market], vault: Vault | None = None
+        self,
+        registry: Registry,
+        markets: dict[str, Market],
+        vault: Vault | None = None,
+        home: str = MAIN,
     ) -> None:
         """Without a vault it can replay, and decide where no keys are needed."""
         self.registry = registry
         self.markets = markets
         self.vault = vault
+        self.home = home
+        """The market that is served. Replay does not ask for it, so it may be set afterwards."""
         self.rooms: dict[str, Room] = {}
         self.claims: dict[str, str] = {}
         self.watchers: dict[str, set[str]] = {}
@@ -199,7 +128,7 @@ class Core:
         self.now = now
         room = self._open(room_name)
         if room is None:
-            return Rejected(ROOM_NOT_FOUND, f"no room can be called {room_name!r}")
+            return self._nowhere(room_name)
         self._context.proof = proof
         decided = self._decide(room, command, actor)
         self._context.proof = None
@@ -222,6 +151,7 @@ class Core:
         """The context of a rule that is to be called now. The next call makes it stale."""
         context = self._context
         context.room, context.actor, context.now = room, actor, self.now
+        context.home = self.home
         return context
 
     def ask(self, command: Command, actor: Actor) -> Ask | None:
@@ -261,9 +191,25 @@ class Core:
             if name.startswith(CLAIM_MARK):
                 otherwise, _, claim = name[len(CLAIM_MARK) :].partition(" ")
                 return self._open(self.claims.get(claim, otherwise))
+            if MARKET_MARK in name:
+                name, market = split_address(name)
+                return self._open(name) if market == self.home else None
             domain = self.registry.domain_of(name)
             return Room(name, domain, chain_key(self.vault, name)) if domain else None
         return room
+
+    def _nowhere(self, name: str) -> Rejected:
+        market = "" if name.startswith(CLAIM_MARK) else split_address(name)[1]
+        if market in ("", self.home):
+            return Rejected(ROOM_NOT_FOUND, f"no room can be called {name!r}")
+        return Rejected(ROOM_NOT_FOUND, f"{name} is of another market", {"market": market})
+
+    def _abroad(self, room: str) -> str:
+        """The market that a room is of, if it is another one."""
+        if MARKET_MARK not in room or room.startswith(CLAIM_MARK):
+            return ""
+        market = split_address(room)[1]
+        return market if market != self.home else ""
 
     def _decide(self, room: Room, command: Command | Message, actor: Actor) -> Decision:
         decide = room.domain.decide.get(type(command))
@@ -375,33 +321,75 @@ class Core:
                     self._pending.append((room, seq, Notify(user, entry)))
 
     def _deliver(self, source: Room, seq: int, reaction: Reaction, applied: list[Applied]) -> None:
-        if isinstance(reaction, Notify):
-            self._write(user_room(reaction.user), reaction.event, applied)
-            return
         if isinstance(reaction, Dismiss):
             self._aside.append(reaction)
             return
+        if isinstance(reaction, Hand):
+            self._hand_over(source, seq, reaction, applied)
+            return
+        to_room = user_room(reaction.user) if isinstance(reaction, Notify) else reaction.room
+        if market := self._abroad(to_room):
+            letter = letter_of(reaction, split_address(to_room)[0], source.name, seq)
+            self._send(source, seq, Send(room_name(OUTBOX_DOMAIN, market), letter), applied)
+        elif isinstance(reaction, Notify):
+            self._write(to_room, reaction.event, applied)
+        else:
+            self._send(source, seq, reaction, applied)
+
+    def _hand_over(self, source: Room, seq: int, letter: Hand, applied: list[Applied]) -> None:
+        """Do what a letter says. If it cannot be done, the letters behind it must not wait."""
+        refused = None
+        registry = self.registry
+        decoder = registry.event_decoder if letter.is_notice else registry.message_decoder
+        try:
+            said = decoder.decode(letter.message)
+        except msgspec.DecodeError as problem:
+            refused = Rejected(MALFORMED, f"the letter cannot be read: {problem}")
+        else:
+            if self._abroad(letter.room):
+                refused = Rejected(ROOM_NOT_FOUND, f"{letter.room} is of another market")
+            elif letter.is_notice:
+                self._write(letter.room, said, applied)
+            else:
+                self._send(source, seq, Send(letter.room, said), applied)
+        if refused:
+            self._bury(source, seq, letter.room, letter.message, refused, applied)
+
+    def _send(self, source: Room, seq: int, reaction: Send, applied: list[Applied]) -> None:
         room = self._open(reaction.room)
         decided = (
             self._decide(room, reaction.message, THE_HOUSE)
             if room
-            else Rejected(ROOM_NOT_FOUND, f"no room can be called {reaction.room!r}")
+            else self._nowhere(reaction.room)
         )
         if isinstance(decided, Rejected):
-            letter = DeadLetter(
-                to_room=reaction.room,
-                message=encode(reaction.message).decode(),
-                code=decided.code.name,
-                reason=decided.message,
-                from_room=source.name,
-                from_seq=seq,
-            )
-            self._write(DEAD_LETTERS, letter, applied)
+            message = encode(reaction.message).decode()
+            self._bury(source, seq, reaction.room, message, decided, applied)
             return
         _, events = _told(decided)
         if events or (room and room.soft is not None):
             assert room is not None, "only a room decides"
             self._apply(room, events, THE_HOUSE, applied, reaction.message, "")
+
+    def _bury(
+        self,
+        source: Room,
+        seq: int,
+        to_room: str,
+        message: str,
+        refused: Rejected,
+        applied: list[Applied],
+    ) -> None:
+        """Keep a message (JSON) that was refused where operators see it."""
+        letter = DeadLetter(
+            to_room=to_room,
+            message=message,
+            code=refused.code.name,
+            reason=refused.message,
+            from_room=source.name,
+            from_seq=seq,
+        )
+        self._write(DEAD_LETTERS, letter, applied)
 
     def _write(self, room_name: str, event: Event, applied: list[Applied]) -> None:
         """Write an event that nobody has to decide: a notice or a dead letter."""

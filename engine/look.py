@@ -11,12 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from engine.contract import Event, Soft, tag_of
-from engine.core import Core, Room
+from engine.core import Core
 from engine.kernel.actor import Actor
 from engine.kernel.limits import RESUME_EVENTS_MAX
 from engine.kernel.outcome import FORBIDDEN, ROOM_NOT_FOUND, Rejected
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
+from engine.room import Room
 
 encode = msgspec.json.Encoder().encode
 

@@ -13,6 +13,7 @@ from engine.kernel.outside import Ask, StoredFile
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.look import Sight
+from engine.mail import TakeLetter
 from engine.sequencer import Accepted, Errands, Refused
 
 COMMANDS = "commands"
@@ -234,3 +235,12 @@ class CommandSink(Protocol):
 
     def presence(self, user: str, online: bool) -> None:
         """A user's first session has come, or the last has gone."""
+
+
+class Peer(Protocol):
+    """The writers of other markets, as one who carries letters knows them."""
+
+    async def take(self, market: str, letter: TakeLetter) -> Answer:
+        """Have a letter taken by its market, in the name of the house. What is accepted is durable
+        there. Letters that are handed over one after the other, without waiting, are decided in
+        that order. Whatever it raises, the letter will come again."""

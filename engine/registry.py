@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 import engine.domains
-from engine.contract import Command, Domain, Event, Message, Vault, tag_of
+from engine.contract import Command, Domain, Event, Message, Vault, Wake, tag_of
 from engine.house import HOUSE
 from engine.kernel.actor import GUEST, Actor
 from engine.kernel.ids import split_room
@@ -19,6 +19,7 @@ from engine.kernel.outcome import FORBIDDEN, GENERAL_CODES, UNAUTHENTICATED, Cod
 from engine.ledger.escrow.domain import ESCROW
 from engine.ledger.journal import JOURNAL
 from engine.ledger.user import USER
+from engine.mail import INBOX, OUTBOX
 
 
 class Registry(Struct, frozen=True):
@@ -28,6 +29,8 @@ class Registry(Struct, frozen=True):
     commands: Mapping[str, type[Command]]
     events: Mapping[str, type[Event]]
     event_decoder: msgspec.json.Decoder[Any]
+    message_decoder: msgspec.json.Decoder[Any]
+    """For messages that come from another market."""
     codes: tuple[Code, ...]
     prepared: frozenset[type[Command]] = frozenset()
     """Commands before which the world may have to be asked."""
@@ -66,7 +69,7 @@ def union_of(types: Iterable[type[Struct]]) -> Any:
 
 def find_domains() -> list[Domain]:
     """The built-in rooms, and the `DOMAINS` of every folder in `engine/domains/`, by name."""
-    found = [JOURNAL, USER, ESCROW, HOUSE]
+    found = [JOURNAL, USER, ESCROW, HOUSE, OUTBOX, INBOX]
     for module in pkgutil.iter_modules(engine.domains.__path__):
         found += import_module(f"engine.domains.{module.name}").DOMAINS
     return sorted(found, key=lambda domain: domain.name)
@@ -76,7 +79,7 @@ def build_registry(domains: Iterable[Domain]) -> Registry:
     """Derive everything; asserts that names are unique and that nothing is half declared."""
     by_name: dict[str, Domain] = {}
     commands: dict[str, type[Command]] = {}
-    messages: dict[str, type[Message]] = {}
+    messages: dict[str, type[Message]] = {tag_of(Wake): Wake}
     events: dict[str, type[Event]] = {}
     codes = dict.fromkeys(GENERAL_CODES)
     for domain in domains:
@@ -99,6 +102,7 @@ def build_registry(domains: Iterable[Domain]) -> Registry:
         commands=commands,
         events=events,
         event_decoder=msgspec.json.Decoder(union_of(events.values())),
+        message_decoder=msgspec.json.Decoder(union_of(messages.values())),
         codes=tuple(codes),
         prepared=frozenset(c for domain in by_name.values() for c in domain.prepare),
         reveals={c: made for domain in by_name.values() for c, made in domain.reveal.items()},

@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.contract import Vault
-from engine.core import Core, Room, chain_key
+from engine.core import Core
 from engine.kernel.market import Market
 from engine.kernel.time import Millis
 from engine.ledger.book import Book
 from engine.registry import Registry
+from engine.room import Room, chain_key
 
 VERSION = 1
 

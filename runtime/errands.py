@@ -15,7 +15,7 @@ from msgspec import Struct
 from engine.contract import no_errands
 from engine.core import Applied, Core
 from engine.house import ReportErrand
-from engine.kernel.outside import Errand
+from engine.kernel.outside import Errand, Forward
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.ports import CommandSink, EventLog
@@ -136,6 +136,8 @@ class ErrandRunner:
     # Inside.
 
     def _begin(self, position: int, room: str, errands: Sequence[Errand]) -> None:
+        # Letters for other markets have a queue and a mark of their own (`runtime.mail`).
+        errands = [errand for errand in errands if not isinstance(errand, Forward)]
         if not errands:
             return
         assert self._sink is not None, "errands begin after `start`"

@@ -18,10 +18,16 @@ async def decided(
     """The answer to a command of the house: accepted, or refused by a rule. While the log is away
     it is sent again, with the same id."""
     while True:
-        answer: Answer = await _handed(lambda to: sink.submit(command, THE_HOUSE, to))
+        answer = await answered(sink, command)
         if isinstance(answer, Accepted) or answer.rejected.code.retry in ("never", "refresh"):
             return answer
         await pause(AGAIN_S)
+
+
+async def answered(sink: CommandSink, command: Command) -> Answer:
+    """The answer to a command of the house, sent once."""
+    answer: Answer = await _handed(lambda to: sink.submit(command, THE_HOUSE, to))
+    return answer
 
 
 async def settled(sink: CommandSink) -> bool:

@@ -8,12 +8,13 @@ from msgspec import Struct
 
 from engine import snapshot
 from engine.contract import Domain, Vault
-from engine.core import Core, chain_key
+from engine.core import Core
 from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.market import Market
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.kernel.time import Millis
 from engine.registry import Registry
+from engine.room import chain_key
 
 PAGE = 10_000
 

@@ -21,6 +21,7 @@ from runtime.config import Config
 from runtime.errands import ErrandRunner
 from runtime.http_out import HttpOut
 from runtime.id_tokens import id_tokens_of
+from runtime.mail import MailRunner
 from runtime.passwords import Passwords
 from runtime.providers import carriers_of
 
@@ -29,8 +30,16 @@ class OutsideWorld(World):
     """Everything that the configuration has provided. `start` it with the writer that it is the
     world of, before that one recovers."""
 
-    def __init__(self, config: Config, log: EventLog, registry: Registry, files: FileStore) -> None:
-        """Raises ConfigError."""
+    def __init__(
+        self,
+        config: Config,
+        log: EventLog,
+        registry: Registry,
+        files: FileStore,
+        mail: MailRunner | None = None,
+    ) -> None:
+        """Without `mail` letters for other markets wait in the log. Raises ConfigError."""
+        self._mail = mail
         self._sink: CommandSink | None = None
         self._http = HttpOut()
         self._files = files
@@ -57,12 +66,18 @@ class OutsideWorld(World):
 
     def recovered(self, core: Core) -> None:
         self._errands.recovered(core)
+        if self._mail:
+            self._mail.recovered(core)
 
     def send_out(self, errands: Errands) -> None:
         self._errands.send_out(errands)
+        if self._mail:
+            self._mail.send_out(errands)
 
     async def stop(self) -> None:
         """End what is under way. To be called while the writer still has its lease."""
+        if self._mail:
+            await self._mail.stop()
         await self._errands.stop()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from engine import look
 from engine.contract import Command, Vault
 from engine.kernel.actor import Actor
+from engine.kernel.ids import MAIN
 from engine.kernel.limits import (
     BACKLOG_RECORDS_MAX,
     BATCH_RECORDS_MAX,
@@ -69,14 +70,17 @@ class Writer:
         vault: Vault,
         world: World,
         *,
+        home: str = MAIN,
         snapshot_every: int = SNAPSHOT_EVERY,
         batch_max: int = BATCH_RECORDS_MAX,
         backlog_max: int = BACKLOG_RECORDS_MAX,
     ) -> None:
+        """`home`: the market that this shard is."""
         self.counts = WriterCounts()
         self.clock = clock
         self._log = log
         self._registry = registry
+        self._home = home
         self._markets = markets
         self._fan_out = fan_out
         self._vault = vault
@@ -330,6 +334,7 @@ class Writer:
 
     def _serve(self, recovered: Recovered) -> None:
         core = recovered.core
+        core.home = self._home
         self._world.recovered(core)
         self._snapshots.position = recovered.snapshot_position
         self.clock.not_before(core.now)

@@ -12,7 +12,7 @@ import msgspec
 
 from engine import snapshot
 from engine.contract import Command
-from engine.core import Core, chain_key
+from engine.core import Core
 from engine.domains.auction.codes import BID_TOO_LOW
 from engine.domains.auction.commands import PlaceBid
 from engine.house import DEAD_LETTERS
@@ -21,6 +21,7 @@ from engine.kernel.outcome import CMD_ID_REUSED, OVERLOADED, UNAVAILABLE, UNKNOW
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.ports import Answer, Snapshot
 from engine.registry import Registry
+from engine.room import chain_key
 from engine.sequencer import Accepted, Refused
 from testkit.naive_custody import NaiveCustody
 from testkit.naive_dispatch import NaiveDispatch

@@ -15,13 +15,14 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from engine.contract import Command, Dismiss, Event, Message, Outage, Presence, Soft, Wake
-from engine.core import Applied, Core, Outcome, Room
+from engine.core import Applied, Core, Outcome
 from engine.kernel.actor import ADMIN, THE_HOUSE, Actor
 from engine.kernel.market import BUILT_IN, Market
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
 from engine.ledger.commands import Deposit
 from engine.registry import build_registry, find_domains
+from engine.room import Room
 from engine.sequencer import errands_of
 from engine.snapshot import canonical, digest, restore, take
 from testkit.world import PaperWorld, vault

@@ -33,6 +33,21 @@ RoomName = Annotated[
     ),
 ]
 
+MarketName = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z0-9][A-Za-z0-9_\-]{{0,31}}{END}",
+        description="1-32 letters, digits, '_' or '-', starting with a letter or digit",
+        examples=["east"],
+    ),
+]
+"""What shares rooms and money, and is owned by one shard."""
+
+MAIN = "main"
+"""The market that is always there."""
+MARKET_MARK = "@"
+"""Before the market's name, where something of another market is named: `zone:z2@east`."""
+
 PLATFORM = "PLATFORM"  # bids in the house's own name; no client can carry this user id
 HOUSE = "house"  # the actor of timers and of what rooms send one another
 
@@ -51,3 +66,14 @@ def split_room(room: str) -> tuple[str, str]:
 def user_room(user: str) -> str:
     """The private room of a user: what only they may hear."""
     return f"user:{user}"
+
+
+def split_address(name: str) -> tuple[str, str]:
+    """What something is called in its market, and the market; "" if it is of the same market."""
+    bare, mark, market = name.rpartition(MARKET_MARK)
+    return (bare, market) if mark else (name, "")
+
+
+def in_market(name: str, market: str) -> str:
+    """The opposite: `zone:z2`, `east` -> `zone:z2@east`."""
+    return f"{name}{MARKET_MARK}{market}" if market else name

@@ -84,6 +84,13 @@ class Letter(Errand, frozen=True):
     """Engine time after which it is not worth sending, ms; 0: never."""
 
 
+class Forward(Errand, frozen=True):
+    """A letter for another market lies in the outbox. Whoever carries letters is woken by this, and
+    reads what there is to be carried from the log."""
+
+    market: str
+
+
 class Compose(Errand, frozen=True):
     """A sentence is wanted from the text provider. What it says comes back as a command of the
     house: `answer` is the command's type, its fields are `fields` and `text`."""

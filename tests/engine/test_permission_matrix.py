@@ -120,6 +120,8 @@ escrow.resolve_dispute        -    -    -    -    -    y    y    -    -    -    
 
 house.report_errand           -    -    -    -    -    -    -    -    -    -    -    y
 
+inbox.take                    -    -    -    -    -    -    -    -    -    -    -    y
+
 identity.add_phone            -    y    y    y    y    y    y    y    y    y    y    -
 identity.approve_kyc          -    -    -    -    -    y    y    -    -    -    -    -
 identity.close_account        -    y    y    y    y    y    y    y    y    y    y    -

@@ -17,6 +17,7 @@ from engine.domains.dispatch.terms import (
     Radius,
     ShopApproval,
     Window,
+    ZoneAddress,
     ZoneId,
     delivery_room,
     driver_key,
@@ -35,6 +36,10 @@ DRIVERS = frozenset({DRIVER})
 SHOPS = frozenset({SHOPKEEPER})
 
 OneZone = Annotated[ZoneId | None, Meta(description="left out: the house looks for it")]
+OneAddress = Annotated[
+    ZoneAddress | None,
+    Meta(description="left out: the house looks for it, in this market"),
+]
 Accuracy = Annotated[int, Meta(ge=0, le=100_000, description="metres")]
 Rating = Annotated[int, Meta(ge=0, le=500, description="hundredths of a star")]
 FourDigits = Annotated[
@@ -300,7 +305,7 @@ class AssignDriver(OrderCommand, frozen=True, kw_only=True, tag="dispatch.assign
     ROLES: ClassVar[frozenset[str]] = OPS
 
     driver: Id
-    driver_zone: OneZone = None
+    driver_zone: OneAddress = None
     reason: Reason = ""
 
 

@@ -13,7 +13,7 @@ from engine.domains.dispatch.decide_driver import elsewhere_of
 from engine.domains.dispatch.guards import no_such_step, not_approved, not_eligible
 from engine.domains.dispatch.search import is_left_without, move_on, others_of, withdraw
 from engine.domains.dispatch.state import WITH_DRIVER, Job, Offer, Zone
-from engine.domains.dispatch.terms import CLAIM_WAIT_MS, NO_PICKUP_MS, job_key
+from engine.domains.dispatch.terms import CLAIM_WAIT_MS, NO_PICKUP_MS, job_key, local_offer
 from engine.kernel.outcome import Rejected
 
 
@@ -26,16 +26,24 @@ def accept(state: Zone, command: c.AcceptOffer, ctx: Context) -> Decision:
     refusal = not_approved(ctx) or _too_late(state, job, offer, command, ctx)
     if refusal:
         return refusal
+    if ctx.claimed_by(job_key(offer.driver)):
+        # As a driver of another zone, which says no itself, or of another market, which cannot.
+        return _busy()
+    name = local_offer(command.offer)
     if offer.zone:
-        return [claim_asked(job, offer.driver, offer.zone, "OFFER", ctx, command.offer)]
-    return assigned(state, job, offer.driver, "OFFER", ctx, command.offer)
+        return [claim_asked(job, offer.driver, offer.zone, "OFFER", ctx, name)]
+    return assigned(state, job, offer.driver, "OFFER", ctx, name)
 
 
 def _own(state: Zone, command: c.OfferCommand, ctx: Context) -> Offer | Rejected:
-    offer = state.offers.get(command.offer)
+    offer = state.offers.get(local_offer(command.offer))
     if offer is not None and offer.driver == ctx.actor.user:
         return offer
     return Rejected(OFFER_NOT_YOURS, f"nobody has made you an offer {command.offer!r}")
+
+
+def _busy() -> Rejected:
+    return Rejected(DRIVER_BUSY, "you have a job; one at a time")
 
 
 def _too_late(
@@ -48,7 +56,7 @@ def _too_late(
         return Rejected(ORDER_TAKEN, "another driver was first", {"order": offer.order})
     driver = state.drivers[offer.driver]
     if not offer.zone and driver.state == "BUSY":
-        return Rejected(DRIVER_BUSY, "you have a job; one at a time")
+        return _busy()
     if offer.state == "DECLINED":
         return no_such_step("DECLINED by you", command)
     if offer.state != "OPEN" or ctx.now >= offer.expires_at or job.status != "SEARCHING":
@@ -138,9 +146,10 @@ def decline(state: Zone, command: c.DeclineOffer, ctx: Context) -> Decision:
     job = state.jobs[offer.order]
     if refusal := _too_late(state, job, offer, command, ctx):
         return refusal
+    name = local_offer(command.offer)
     declined = e.OfferDeclined(
-        order=offer.order, offer=command.offer, driver=offer.driver, reason=command.reason
+        order=offer.order, offer=name, driver=offer.driver, reason=command.reason
     )
-    if is_left_without(job, command.offer):
+    if is_left_without(job, name):
         return [declined, *move_on(state, job, ctx, {offer.driver: "DECLINED"})]
     return [declined]

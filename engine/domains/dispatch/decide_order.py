@@ -70,7 +70,7 @@ def order_paid(state: Zone, command: c.OrderPaid, ctx: Context) -> Decision:
 def _home_of(state: Zone, command: c.OrderPaid) -> str:
     """The neighbour that the pick-up lies in; empty if none does."""
     inside = (
-        n.zone
+        n.address
         for n in state.settings.neighbours
         if between_m(n.centre, command.pickup) <= n.radius_m
     )

@@ -21,6 +21,7 @@ from engine.domains.dispatch.guards import (
 from engine.domains.dispatch.search import excluded_from, waves_from
 from engine.domains.dispatch.state import Job, Zone
 from engine.domains.dispatch.terms import driver_key, job_key
+from engine.kernel.ids import split_address
 from engine.kernel.outcome import Rejected
 
 
@@ -55,15 +56,25 @@ def assign(state: Zone, command: c.AssignDriver, ctx: Context) -> Decision:
         return Rejected(DRIVER_BUSY, "another driver is being asked for; wait for the answer")
     if command.driver == job.terms.customer:
         return not_eligible("this driver is the customer, and knows the code")
+    if ctx.claimed_by(job_key(command.driver)):
+        return Rejected(DRIVER_BUSY, "this driver has a job")
     driver = state.drivers.get(command.driver)
     if driver is None or driver.state == "OFFLINE":
-        zone = command.driver_zone or other_zone(driver_key(command.driver), ctx)
+        zone = _zone_of(command, ctx)
         if zone in ("", state.zone):
             return not_eligible("this driver is offline")
         return [claim_asked(job, command.driver, zone, "MANUAL", ctx)]
     if driver.state == "BUSY":
         return Rejected(DRIVER_BUSY, "this driver has a job")
     return assigned(state, job, command.driver, "MANUAL", ctx, reason=command.reason)
+
+
+def _zone_of(command: c.AssignDriver, ctx: Context) -> str:
+    """Where a driver is online who is not online here; empty if nobody knows."""
+    if command.driver_zone is None:
+        return other_zone(driver_key(command.driver), ctx)
+    zone, market = split_address(command.driver_zone)
+    return zone if market == ctx.home else command.driver_zone
 
 
 def release(state: Zone, command: c.ReleaseDriver, ctx: Context) -> Decision:

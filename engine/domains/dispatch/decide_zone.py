@@ -23,7 +23,7 @@ def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
         command.offer_ms,
         command.cascade_ms,
         command.batch_ms,
-        _others(command.neighbours, command.zone),
+        _others(command.neighbours, command.zone, ctx),
     )
     return [
         e.ZoneCreated(
@@ -41,10 +41,10 @@ def _lost(neighbours: Neighbours, ctx: Context) -> Rejected | None:
     return next((refusal for refusal in refusals if refusal), None)
 
 
-def _others(neighbours: Neighbours, zone: str) -> Neighbours:
+def _others(neighbours: Neighbours, zone: str, ctx: Context) -> Neighbours:
     """No zone is its own neighbour, and none is named twice."""
-    named = {neighbour.zone: neighbour for neighbour in neighbours if neighbour.zone != zone}
-    return tuple(named.values())
+    near = [replace(n, market=None) if n.market == ctx.home else n for n in neighbours]
+    return tuple({n.address: n for n in near if n.address != zone}.values())
 
 
 def configure(state: Zone, command: c.ConfigureZone, ctx: Context) -> Decision:
@@ -59,7 +59,7 @@ def configure(state: Zone, command: c.ConfigureZone, ctx: Context) -> Decision:
     if command.neighbours is not None:
         if refusal := _lost(command.neighbours, ctx):
             return refusal
-        changes["neighbours"] = _others(command.neighbours, state.zone)
+        changes["neighbours"] = _others(command.neighbours, state.zone, ctx)
     settings = replace(state.settings, **changes)
     return [e.ZoneConfigured(settings=settings)] if settings != state.settings else ()
 

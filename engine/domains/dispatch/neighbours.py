@@ -13,18 +13,20 @@ from engine.domains.dispatch.decide_driver import elsewhere_of
 from engine.domains.dispatch.decide_offer import assigned_from_neighbour
 from engine.domains.dispatch.search import gathered, is_left_without, move_on, near, withdraw
 from engine.domains.dispatch.state import Claim, Job, Zone
+from engine.domains.dispatch.terms import as_known_to, job_key, local_offer
 
 
 def find_drivers(state: Zone, message: m.FindDrivers, ctx: Context) -> Decision:
     """A neighbour looks for drivers: our nearest."""
     excluded = dict.fromkeys(message.excluded, _DECLINED)
     found, left_out = near(state, message.pickup, message.radius_m, ctx, excluded)
+    zone = as_known_to(state.zone, message.zone, ctx.home)
     return [
         e.NeighbourAnswered(
             order=message.order,
             search=message.search,
             zone=message.zone,
-            found=tuple(e.Candidate(x.driver, x.distance_m, x.rating, state.zone) for x in found),
+            found=tuple(e.Candidate(x.driver, x.distance_m, x.rating, zone) for x in found),
             left_out=tuple(left_out),
         )
     ]
@@ -61,7 +63,7 @@ def offers_ended(state: Zone, message: m.OffersEnded, ctx: Context) -> Decision:
     """A neighbour's driver is busy or gone: their offers go back (D6, X4)."""
     events: list[Event] = []
     cause: Literal["OFFLINE", "BUSY"] = "OFFLINE" if message.is_offline else "BUSY"
-    for name in dict.fromkeys(message.offers):
+    for name in dict.fromkeys(local_offer(offer) for offer in message.offers):
         offer = state.offers.get(name)
         if offer is None or offer.state != "OPEN" or offer.driver != message.driver:
             continue
@@ -100,7 +102,11 @@ def claim_driver(state: Zone, message: m.ClaimDriver, ctx: Context) -> Decision:
 def driver_claimed(state: Zone, message: m.DriverClaimed, ctx: Context) -> Decision:
     """A yes. If nobody waits for it any more, the driver is given back."""
     job = state.jobs.get(message.order)
-    if job is not None and _pending(job, message.claim):
+    claim = _pending(job, message.claim) if job else None
+    if job is not None and claim is not None:
+        if ctx.claimed_by(job_key(claim.driver)):
+            # Who is online in two markets may have got a job of this one meanwhile.
+            return claim_failed(state, job, claim, "DRIVER_BUSY", ctx)
         return assigned_from_neighbour(state, job, ctx)
     if job is not None and job.driver_claim == message.claim and not job.money:
         return ()

@@ -8,6 +8,7 @@ from engine.domains.dispatch.geo import distance_m
 from engine.domains.dispatch.index import Positions
 from engine.domains.dispatch.state import Driver, Zone, positions_of
 from engine.domains.dispatch.terms import PING_MS, SPEED_MAX_M_S, delivery_room
+from engine.kernel.ids import MARKET_MARK
 
 TAKEN = ""
 TOO_SOON = "TOO_SOON"
@@ -74,8 +75,9 @@ def moved(soft: Positions, state: Zone, command: c.UpdateLocation, ctx: Context)
 
 
 def is_shared(state: Zone, driver: Driver) -> bool:
-    """From the assignment to the completion, and not on the way back to the shop (T4)."""
-    if not driver.order or not driver.is_shown:
+    """From the assignment to the completion, and not on the way back to the shop (T4). Not with
+    another market: a delivery here may have the same name."""
+    if not driver.order or not driver.is_shown or MARKET_MARK in driver.order_zone:
         return False
     job = state.jobs.get(driver.order) if not driver.order_zone else None
     return job is None or job.status in ("DRIVER_ASSIGNED", "OUT_FOR_DELIVERY")

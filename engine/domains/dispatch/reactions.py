@@ -13,6 +13,8 @@ from engine.domains.dispatch import notices as n
 from engine.domains.dispatch.state import Job, Zone
 from engine.domains.dispatch.terms import (
     ESCROW_KIND,
+    as_known_to,
+    at_zone,
     delivery_room,
     zone_of_offer,
     zone_room,
@@ -61,8 +63,17 @@ def _to_customer(job: Job, status: str) -> list[Reaction]:
     return [Notify(terms.customer, notice)]
 
 
-def _closed(ended: Sequence[e.EndedOffer], cause: Any) -> list[Reaction]:
-    return [Notify(line.driver, n.OfferClosed(offer=line.offer, cause=cause)) for line in ended]
+def _closed(state: Zone, ended: Sequence[e.EndedOffer], cause: Any, ctx: Context) -> list[Reaction]:
+    return [
+        _ended_offer(line.offer, line.driver, state.offers[line.offer].zone, cause, ctx)
+        for line in ended
+    ]
+
+
+def _ended_offer(offer: str, driver: str, zone: str, cause: Any, ctx: Context) -> Notify:
+    """A driver, whose zone is `zone` if not this one, hears that an offer has ended."""
+    closed = n.OfferClosed(offer=as_known_to(offer, zone, ctx.home), cause=cause)
+    return Notify(at_zone(driver, zone), closed)
 
 
 def _give_back(driver: str, zone: str, claim: str) -> list[Reaction]:
@@ -89,7 +100,8 @@ def _ended(event: Any, cause: Ended) -> list[Reaction]:
     """The driver of a job is free again."""
     if not event.driver:
         return []
-    told: list[Reaction] = [Notify(event.driver, n.JobEnded(order=event.order, cause=cause))]
+    driver = at_zone(event.driver, event.driver_zone)
+    told: list[Reaction] = [Notify(driver, n.JobEnded(order=event.order, cause=cause))]
     return told + _give_back(event.driver, event.driver_zone, event.claim)
 
 
@@ -141,33 +153,42 @@ def _on_cancelled(state: Zone, event: e.JobCancelled, ctx: Context) -> Reactions
     ]
 
 
-def _on_opened(state: Zone, event: e.SearchOpened, _: Context) -> Reactions:
-    message = m.FindDrivers(
-        zone=state.zone,
+def _on_opened(state: Zone, event: e.SearchOpened, ctx: Context) -> Reactions:
+    return [
+        Send(
+            zone_room(zone),
+            m.FindDrivers(
+                zone=as_known_to(state.zone, zone, ctx.home),
+                order=event.order,
+                search=event.search,
+                pickup=state.jobs[event.order].terms.pickup,
+                radius_m=event.radius_m,
+                excluded=event.excluded,
+            ),
+        )
+        for zone in event.asked
+    ]
+
+
+def _on_neighbour(state: Zone, event: e.NeighbourAnswered, ctx: Context) -> Reactions:
+    message = m.DriversFound(
+        zone=as_known_to(state.zone, event.zone, ctx.home),
         order=event.order,
         search=event.search,
-        pickup=state.jobs[event.order].terms.pickup,
-        radius_m=event.radius_m,
-        excluded=event.excluded,
-    )
-    return [Send(zone_room(zone), message) for zone in event.asked]
-
-
-def _on_neighbour(state: Zone, event: e.NeighbourAnswered, _: Context) -> Reactions:
-    message = m.DriversFound(
-        zone=state.zone, order=event.order, search=event.search, found=event.found
+        found=event.found,
     )
     return (Send(zone_room(event.zone), message),)
 
 
-def _on_sent(state: Zone, event: e.OffersSent, _: Context) -> Reactions:
+def _on_sent(state: Zone, event: e.OffersSent, ctx: Context) -> Reactions:
     terms = state.jobs[event.order].terms
     told: list[Reaction] = []
     abroad: dict[str, list[tuple[str, str]]] = {}
     for line in event.offers:
+        offer = as_known_to(line.offer, line.zone, ctx.home)
         notice = n.OfferMade(
-            offer=line.offer,
-            zone=state.zone,
+            offer=offer,
+            zone=as_known_to(state.zone, line.zone, ctx.home),
             shop=terms.shop,
             pickup=terms.pickup,
             pickup_address=terms.pickup_address,
@@ -177,25 +198,26 @@ def _on_sent(state: Zone, event: e.OffersSent, _: Context) -> Reactions:
             wave=event.wave,
             expires_at=event.expires_at,
         )
-        told.append(Notify(line.driver, notice))
+        told.append(Notify(at_zone(line.driver, line.zone), notice))
         if line.zone:
-            abroad.setdefault(line.zone, []).append((line.driver, line.offer))
+            abroad.setdefault(line.zone, []).append((line.driver, offer))
     for zone, lines in abroad.items():
-        message = m.OffersMade(zone=state.zone, offers=tuple(lines), expires_at=event.expires_at)
+        asker = as_known_to(state.zone, zone, ctx.home)
+        message = m.OffersMade(zone=asker, offers=tuple(lines), expires_at=event.expires_at)
         told.append(Send(zone_room(zone), message))
     return told
 
 
-def _on_expired(_: Zone, event: e.OffersExpired, __: Context) -> Reactions:
-    return _closed(event.offers, "EXPIRED")
+def _on_expired(state: Zone, event: e.OffersExpired, ctx: Context) -> Reactions:
+    return _closed(state, event.offers, "EXPIRED", ctx)
 
 
-def _on_returned(_: Zone, event: e.OffersReturned, __: Context) -> Reactions:
-    return _closed(event.offers, event.cause)
+def _on_returned(state: Zone, event: e.OffersReturned, ctx: Context) -> Reactions:
+    return _closed(state, event.offers, event.cause, ctx)
 
 
-def _on_taken(_: Zone, event: e.OffersTaken, __: Context) -> Reactions:
-    return _closed(event.offers, "TAKEN")
+def _on_taken(state: Zone, event: e.OffersTaken, ctx: Context) -> Reactions:
+    return _closed(state, event.offers, "TAKEN", ctx)
 
 
 def _on_nobody(state: Zone, event: e.NoDriverFound, ctx: Context) -> Reactions:
@@ -203,40 +225,46 @@ def _on_nobody(state: Zone, event: e.NoDriverFound, ctx: Context) -> Reactions:
     return [_update(event.order, "ACCEPTED_BY_SHOP", "NO_DRIVER_FOUND"), *told]
 
 
-def _on_claim_asked(state: Zone, event: e.ClaimAsked, _: Context) -> Reactions:
+def _on_claim_asked(state: Zone, event: e.ClaimAsked, ctx: Context) -> Reactions:
     message = m.ClaimDriver(
-        zone=state.zone, order=event.order, claim=event.claim, driver=event.driver
+        zone=as_known_to(state.zone, event.driver_zone, ctx.home),
+        order=event.order,
+        claim=event.claim,
+        driver=event.driver,
     )
     return (Send(zone_room(event.driver_zone), message),)
 
 
-def _on_claim_failed(state: Zone, event: e.ClaimFailed, _: Context) -> Reactions:
+def _on_claim_failed(state: Zone, event: e.ClaimFailed, ctx: Context) -> Reactions:
     """The driver hears why. Those who still have an offer hear that it is theirs to take."""
     told = _give_back(event.driver, event.driver_zone, event.claim)
     if event.offer:
         cause = "DRIVER_BUSY" if event.cause == "DRIVER_BUSY" else "CLAIM_REFUSED"
-        told += _closed([e.EndedOffer(event.offer, event.driver)], cause)
+        told.append(_ended_offer(event.offer, event.driver, event.driver_zone, cause, ctx))
     for name in state.jobs[event.order].open:
         offer = state.offers[name]
-        again = n.OfferOpenAgain(offer=name, expires_at=offer.expires_at)
-        told.append(Notify(offer.driver, again))
+        again = n.OfferOpenAgain(
+            offer=as_known_to(name, offer.zone, ctx.home), expires_at=offer.expires_at
+        )
+        told.append(Notify(at_zone(offer.driver, offer.zone), again))
     return told
 
 
-def _on_claim_returned(_: Zone, event: e.ClaimReturned, __: Context) -> Reactions:
+def _on_claim_returned(_: Zone, event: e.ClaimReturned, ctx: Context) -> Reactions:
     told = _give_back(event.driver, event.driver_zone, event.claim)
     if event.offer:
-        told += _closed([e.EndedOffer(event.offer, event.driver)], "CANCELLED")
+        told.append(_ended_offer(event.offer, event.driver, event.driver_zone, "CANCELLED", ctx))
     return told
 
 
-def _on_claim_answered(state: Zone, event: e.ClaimAnswered, _: Context) -> Reactions:
+def _on_claim_answered(state: Zone, event: e.ClaimAnswered, ctx: Context) -> Reactions:
     room = zone_room(event.zone)
+    zone = as_known_to(state.zone, event.zone, ctx.home)
     about = {"order": event.order, "claim": event.claim, "driver": event.driver}
     if not event.granted:
         cause: Any = event.cause
-        return (Send(room, m.ClaimRefused(zone=state.zone, cause=cause, **about)),)
-    told: list[Reaction] = [Send(room, m.DriverClaimed(zone=state.zone, **about))]
+        return (Send(room, m.ClaimRefused(zone=zone, cause=cause, **about)),)
+    told: list[Reaction] = [Send(room, m.DriverClaimed(zone=zone, **about))]
     return told + _elsewhere(event.driver, event.elsewhere, is_offline=False)
 
 
@@ -256,7 +284,7 @@ def _on_assigned(state: Zone, event: e.DriverAssigned, ctx: Context) -> Reaction
     job = state.jobs[event.order]
     notice = n.JobAssigned(
         order=event.order,
-        zone=state.zone,
+        zone=as_known_to(state.zone, event.driver_zone, ctx.home),
         pickup=job.terms.pickup,
         pickup_address=job.terms.pickup_address,
     )
@@ -268,7 +296,7 @@ def _on_assigned(state: Zone, event: e.DriverAssigned, ctx: Context) -> Reaction
             driver_zone=event.driver_zone or state.zone,
             rating=None if event.driver_zone else state.drivers[event.driver].rating,
         ),
-        Notify(event.driver, notice),
+        Notify(at_zone(event.driver, event.driver_zone), notice),
         *_to_both(job, ctx, "DRIVER_ASSIGNED"),
     ]
     told += _pay_driver(job, event.driver, ctx)

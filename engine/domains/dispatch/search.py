@@ -119,7 +119,7 @@ def _in_reach(state: Zone, job: Job, wave: int) -> tuple[str, ...]:
     """The neighbours that the circle of a wave touches."""
     pickup, radius_m = job.terms.pickup, WAVES[wave - 1]
     return tuple(
-        n.zone
+        n.address
         for n in state.settings.neighbours
         if between_m(pickup, n.centre) <= radius_m + n.radius_m
     )

@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from engine.domains.dispatch.geo import Place
-from engine.kernel.ids import END, room_name
+from engine.kernel.ids import (
+    END,
+    MARKET_MARK,
+    MarketName,
+    in_market,
+    room_name,
+    split_address,
+)
 from engine.kernel.time import MINUTE, SECOND
 
 ZONE_DOMAIN = "zone"
@@ -77,20 +84,30 @@ FORGET_MS = 60 * MINUTE
 NOWHERE = "zone:~"
 """The room of whoever is in no zone. No zone can have this name."""
 
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]{0,31}"
+
 ZoneId = Annotated[
     str,
     Meta(
-        pattern=rf"^[A-Za-z0-9][A-Za-z0-9_\-]{{0,31}}{END}",
+        pattern=rf"^{_NAME}{END}",
         description="1-32 letters, digits, '_' or '-', starting with a letter or digit",
         examples=["z1"],
+    ),
+]
+ZoneAddress = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NAME}(@{_NAME})?{END}",
+        description="a zone's id; of another market, with `@` and the market",
+        examples=["z1", "z2@east"],
     ),
 ]
 OfferId = Annotated[
     str,
     Meta(
-        pattern=rf"^[0-9]+-[0-9]+\.[A-Za-z0-9][A-Za-z0-9_\-]{{0,31}}{END}",
+        pattern=rf"^[0-9]+-[0-9]+\.{_NAME}(@{_NAME})?{END}",
         description="as the offer's notice says; it ends with its zone",
-        examples=["1-1.z1"],
+        examples=["1-1.z1", "1-1.z1@east"],
     ),
 ]
 Radius = Annotated[int, Meta(ge=1, le=200_000, description="metres")]
@@ -103,6 +120,13 @@ class Neighbour(Struct, frozen=True, forbid_unknown_fields=True):
     zone: ZoneId
     centre: Place
     radius_m: Radius
+    market: MarketName | None = None
+    """None: that of the zone whose neighbour it is."""
+
+    @property
+    def address(self) -> str:
+        """What the zone is called here: its id, and its market if that is another one."""
+        return in_market(self.zone, self.market or "")
 
 
 Neighbours = Annotated[tuple[Neighbour, ...], Meta(max_length=NEIGHBOURS_MAX)]
@@ -162,6 +186,21 @@ def driver_key(driver: str) -> str:
 def job_key(driver: str) -> str:
     """The claim of the zone whose job a driver has (invariant 1)."""
     return f"dispatch_job:{driver}"
+
+
+def as_known_to(name: str, asker: str, home: str) -> str:
+    """What a zone or an offer of the market `home` is called where `asker`, a zone, is."""
+    return in_market(name, home) if MARKET_MARK in asker else name
+
+
+def at_zone(user: str, zone: str) -> str:
+    """A user where they listen: in the market of their zone."""
+    return in_market(user, split_address(zone)[1])
+
+
+def local_offer(offer: str) -> str:
+    """What an offer is called in the zone that made it."""
+    return split_address(offer)[0]
 
 
 def offer_id(job: int, number: int, zone: str) -> str:

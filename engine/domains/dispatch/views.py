@@ -12,6 +12,7 @@ from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.pings import STAFF, TAKEN, judge
 from engine.domains.dispatch.state import Driver, Job, Offer, Zone, positions_of
+from engine.domains.dispatch.terms import local_offer
 from engine.kernel.actor import STAFF as STAFF_ROLES
 from engine.kernel.actor import SYSTEM
 
@@ -122,7 +123,7 @@ def _order_result(state: Zone, order: str) -> dict[str, Any]:
 
 def _offer_result(state: Zone, command: c.AcceptOffer | c.DeclineOffer) -> dict[str, Any]:
     """`assigned`, `claiming` or `declined`."""
-    offer = state.offers[command.offer]
+    offer = state.offers[local_offer(command.offer)]
     words = {"ACCEPTED": "assigned", "CLAIMING": "claiming", "DECLINED": "declined"}
     shown = {"offer": command.offer, "zone": state.zone, "status": words[offer.state]}
     return shown | ({"order": offer.order} if offer.state == "ACCEPTED" else {})

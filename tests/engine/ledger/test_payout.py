@@ -218,7 +218,7 @@ def test_a_batch_leaves_out_whom_the_house_knows_without_kyc(
 ) -> None:
     """What it does not know, whoever asks for the batch must."""
     card = Person("Ada", True, kyc=kyc)
-    monkeypatch.setattr("engine.core.StepContext.card", lambda _, room: card)
+    monkeypatch.setattr("engine.room.StepContext.card", lambda _, room: card)
     assert desk.done(ADMINA, PayoutBatch, cut_off=desk.now)["payouts"] == paid
 
 

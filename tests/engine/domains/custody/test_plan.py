@@ -3,13 +3,13 @@
 import pytest
 
 from engine.contract import Person
-from engine.core import StepContext
 from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody import qr
 from engine.domains.custody.notices import ShipmentUpdate
 from engine.domains.custody.terms import StepTerms
 from engine.ledger.escrow.events import EscrowRefunded
+from engine.room import StepContext
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
     BOOKINGS,

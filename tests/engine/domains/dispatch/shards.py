@@ -1,4 +1,5 @@
-"""Two zones in two shards, and between them a pipe that is late, repeats and mixes things up.
+"""Two zones in two shards, of one market or of two, and between them a pipe that is late, repeats
+and mixes things up.
 
 The house's own outbox delivers each message once in effect; a pipe that is worse proves more.
 """
@@ -9,13 +10,14 @@ from typing import Any
 
 from typing_extensions import override
 
-from engine.contract import Command, Message, Reaction, Send, Wake
+from engine.contract import Command, Message, Notify, Reaction, Send, Wake
 from engine.core import Applied, Core, Outcome, Room
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch.geo import Place
 from engine.domains.dispatch.state import Zone
 from engine.domains.dispatch.terms import Neighbour, zone_room
 from engine.kernel.actor import THE_HOUSE, Actor
+from engine.kernel.ids import MAIN, in_market, split_address
 from engine.kernel.market import BUILT_IN
 from engine.kernel.outcome import Rejected
 from engine.ledger.commands import Deposit
@@ -29,13 +31,14 @@ from tests.engine.domains.dispatch.cast import BOSS, CENTRE, CUSTOMER, HOOK, TOT
 ZONES = ("z1", "z2")
 CENTRES = {"z1": CENTRE, "z2": north(9_000)}
 RADIUS_M = 6_000
+MARKETS = {"z1": MAIN, "z2": "east"}
 
 
 class Shard(Core):
     """A core with one zone; what it says to the other one's zone goes into the pipe."""
 
-    def __init__(self, zone: str, pipe: list[Send]) -> None:
-        super().__init__(build_registry(find_domains()), dict(BUILT_IN), vault())
+    def __init__(self, zone: str, pipe: list[Send], market: str) -> None:
+        super().__init__(build_registry(find_domains()), dict(BUILT_IN), vault(), market)
         self.zone = zone
         self._pipe = pipe
         self.now = OPENING
@@ -46,21 +49,27 @@ class Shard(Core):
         if abroad and isinstance(reaction, Send) and reaction.room != zone_room(self.zone):
             self._pipe.append(reaction)
             return
+        if isinstance(reaction, Notify):
+            # Wherever they listen, it is looked for in the log of who says it.
+            reaction = Notify(split_address(reaction.user)[0], reaction.event)
         super()._deliver(source, seq, reaction, applied)
 
 
 class Shards:
     """Both of them, and their common time."""
 
-    def __init__(self, dice: Random) -> None:
+    def __init__(self, dice: Random, *, apart: bool = False) -> None:
+        """`apart`: each zone is of a market of its own."""
         self.pipe: list[Send] = []
-        self.shards = {zone: Shard(zone, self.pipe) for zone in ZONES}
+        self.markets = MARKETS if apart else dict.fromkeys(ZONES, MAIN)
+        self.shards = {zone: Shard(zone, self.pipe, self.markets[zone]) for zone in ZONES}
         self.now = OPENING
         self.log: dict[str, list[Any]] = {zone: [] for zone in ZONES}
         """Every event, by shard."""
         self._dice = dice
         for zone, other in (ZONES, ZONES[::-1]):
-            neighbour = Neighbour(other, CENTRES[other], RADIUS_M)
+            market = self.markets[other] if apart else None
+            neighbour = Neighbour(other, CENTRES[other], RADIUS_M, market)
             command = c.CreateZone(
                 id="c",
                 zone=zone,
@@ -75,6 +84,11 @@ class Shards:
         found = self.shards[zone].rooms[zone_room(zone)].state
         assert isinstance(found, Zone)
         return found
+
+    def address(self, zone: str, asker: str) -> str:
+        """What a zone is called in another one."""
+        market = self.markets[zone]
+        return zone if market == self.markets[asker] else in_market(zone, market)
 
     def ask(self, zone: str, actor: Actor, command: Command) -> Outcome | Rejected:
         """Somebody asks in the shard of a zone."""
@@ -108,8 +122,10 @@ class Shards:
     def deliver(self, index: int = 0, *, again: bool = False) -> None:
         """One message of the pipe arrives; it may stay in the pipe, to arrive again."""
         send = self.pipe[index] if again else self.pipe.pop(index)
-        zone = send.room.partition(":")[2]
-        self._step(zone, send.message, send.room, THE_HOUSE)
+        room, market = split_address(send.room)
+        zone = room.partition(":")[2]
+        assert market in ("", self.markets[zone]), f"nobody is at {send.room}"
+        self._step(zone, send.message, room, THE_HOUSE)
 
     def deliver_all(self) -> None:
         """Until nobody has anything to say."""
@@ -147,7 +163,7 @@ class Shards:
         assert not self.pipe, "all has been said"
         for zone in ZONES:
             for name, driver in self.zone(zone).drivers.items():
-                home = self.zone(driver.order_zone or zone)
+                home = self.zone(split_address(driver.order_zone or zone)[0])
                 if driver.state == "BUSY":
                     assert home.assigned[name] == driver.order, f"{name} is claimed for nothing"
             for name in self.zone(zone).assigned:

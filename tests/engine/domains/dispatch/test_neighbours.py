@@ -155,10 +155,10 @@ def test_batches_take_neighbours_in(border: House) -> None:
 # Two shards.
 
 
-@pytest.fixture
-def shards() -> Shards:
+@pytest.fixture(params=[False, True], ids=["one_market", "two_markets"])
+def shards(request: pytest.FixtureRequest) -> Shards:
     """Zones z1 and z2; ben is online in z2, 3 km from a shop in z1."""
-    shards = Shards(Random(1))
+    shards = Shards(Random(1), apart=request.param)
     shards.must("z2", BEN, online(north(3_000), "z2"))
     return shards
 
@@ -228,8 +228,9 @@ def test_while_a_driver_is_asked_for_nobody_else_is(shards: Shards) -> None:
     shards.must("z1", BEN, decline(offer_of(shards, "z1", "o1", BEN)))
     shards.deliver_all()
     assert shards.zone("z1").jobs["o1"].status == "UNASSIGNED"
-    shards.must("z1", MOD, assign(BEN, driver_zone="z2"))
-    for command in (assign(CAT, driver_zone="z2"), retry(ask_again=True)):
+    zone = shards.address("z2", "z1")
+    shards.must("z1", MOD, assign(BEN, driver_zone=zone))
+    for command in (assign(CAT, driver_zone=zone), retry(ask_again=True)):
         assert isinstance(shards.ask("z1", MOD, command), Rejected)
     shards.deliver_all()
     assert shards.zone("z1").jobs["o1"].driver == "ben"
@@ -256,11 +257,12 @@ def test_messages_may_come_twice(shards: Shards) -> None:
     shards.check_at_rest()
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["one_market", "two_markets"])
 @pytest.mark.parametrize("seed", range(30))
-def test_no_driver_is_claimed_twice(seed: int) -> None:
+def test_no_driver_is_claimed_twice(seed: int, apart: bool) -> None:
     """A random town: offers over the border, messages late, mixed up and repeated."""
     dice = Random(seed)
-    shards = Shards(dice)
+    shards = Shards(dice, apart=apart)
     town = Town(shards, dice)
     for number in range(150):
         town.act(number)
@@ -330,7 +332,9 @@ class Town:
         for order in lonely[-2:]:
             driver, home = self._dice.choice(list(self._drivers.items()))
             if self._dice.random() < 0.5:
-                self._shards.ask(zone, MOD, assign(driver, order, driver_zone=home))
+                self._shards.ask(
+                    zone, MOD, assign(driver, order, driver_zone=self._shards.address(home, zone))
+                )
             self._shards.ask(zone, MOD, retry(order, ask_again=self._dice.random() < 0.3))
 
     def _answer(self, zone: str) -> None:

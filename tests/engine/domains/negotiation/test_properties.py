@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from engine import look
 from engine.contract import Stage
-from engine.core import Room
 from engine.domains.negotiation import NEGOTIATION
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation.evolve import EVOLVE
@@ -21,6 +20,7 @@ from engine.domains.negotiation.strategies import STRATEGIES
 from engine.domains.negotiation.terms_state import TERMS_EVOLVE
 from engine.kernel.actor import ADMIN, SHOPKEEPER, USER, Actor
 from engine.kernel.time import HOUR, MINUTE
+from engine.room import Room
 from testkit.house import House
 from tests.engine.domains.negotiation.cast import (
     ANN,
