@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from engine import look
 from engine.contract import Vault
-from engine.core import Core, Room
+from engine.core import Core
 from engine.kernel.actor import ANYONE, MANAGER, Actor
 from engine.kernel.limits import HISTORY_PAGE_MAX
 from engine.kernel.market import Market
 from engine.kernel.record import CHAIN_START, Record
 from engine.kernel.time import Millis
 from engine.registry import Registry
+from engine.room import Room
 from runtime.archive_files import line_of
 from runtime.verify import History, VerifyError, follow
 
