@@ -102,6 +102,8 @@ def _stop_or_die(stopped: asyncio.Event) -> None:
 def _settings(app: ASGIApp, listener: Listener | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        # Its guess takes a method for an application of the old kind.
+        interface="asgi3",
         http=uvicorn_http(listener) if listener else "httptools",
         ws=uvicorn_protocol(listener) if listener else "none",
         lifespan="off",
