@@ -112,6 +112,8 @@ class FileFolder(FileStore):
             if len(piece) >= PIECE_BYTES:
                 await asyncio.to_thread(draft.write, bytes(piece))
                 piece.clear()
+        # What is shorter than a head is judged by all that there is of it.
+        media_type = media_type or media_type_of(bytes(piece[:HEAD_BYTES]))
         if not media_type:
             return _refused_type()
         await asyncio.to_thread(draft.write, bytes(piece))

@@ -91,6 +91,21 @@ async def test_what_is_refused_leaves_nothing(tmp_path: Path, content: bytes, co
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xd8\xff\xe0", b"%PDF-1.4", PNG[:8], PNG[:15]],
+    ids=["jpeg", "pdf", "png", "15"],
+)
+async def test_a_short_file_is_judged_by_what_there_is_of_it(
+    tmp_path: Path, content: bytes
+) -> None:
+    """Its kind decides, and not its length."""
+    folder = FileFolder(tmp_path)
+    id_, file = await kept(folder, content)
+    assert (file.size, file.media_type) == (len(content), media_type_of(content))
+    assert await content_of(folder, id_) == content
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     """The connection is gone in the middle."""
 
