@@ -34,3 +34,8 @@ class Clock:
         """Move ahead. Beside recovery only the test clock does this."""
         assert ms >= 0, "time does not go back"
         self._ahead_ms += ms
+
+
+def wall_ms() -> Millis:
+    """The world's time, by which tokens expire."""
+    return time.time_ns() // 1_000_000

@@ -86,7 +86,8 @@ class Duties:
         self._hands = hands
         self._pause = pause
         self._rates = Rates(steady_ns)
-        self._shards: dict[str, int] = {}
+        self.shards: Mapping[str, int] = {}
+        """Of every market, as was told last."""
         self._wanted: dict[str, Role] = {}
         self._has: dict[str, Role] = {}
         self._bringing: dict[str, asyncio.Task[None]] = {}
@@ -147,7 +148,7 @@ class Duties:
             return
         markets = await self._lead(told) if told.is_leader else told.markets
         self._is_alone = all(w.draining for w in told.writers if w.name != self._name)
-        self._shards = {m.market: m.shard for m in markets}
+        self.shards = {m.market: m.shard for m in markets}
         self._want({m.market: self._role_in(m) for m in markets})
 
     async def _lead(self, told: Report) -> Sequence[Placement]:
@@ -225,9 +226,9 @@ class Duties:
             return self._has[market]
         wanted = self._wanted.get(market, Role.NOTHING)
         if wanted is Role.WRITER:
-            await self._hands.take_up(market, self._shards[market])
+            await self._hands.take_up(market, self.shards[market])
         elif wanted is Role.STANDBY:
-            await self._hands.follow(market, self._shards[market])
+            await self._hands.follow(market, self.shards[market])
         else:
             await self._hands.unfollow(market)
         return wanted

@@ -26,9 +26,11 @@ from runtime.config import Config, ConfigError, read_markets
 from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
 from runtime.duties import Duties, Hands
 from runtime.follower import Follower
+from runtime.peers import Peers
 from runtime.serve import FILES_FOLDER
 from runtime.shard_writer import ShardWriter
 from runtime.tokens import vault_of
+from runtime.writer import Writer
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,9 @@ class Markets(Hands):
         self._vault = vault_of(config)
         self._files = FileFolder(Path(config.data) / FILES_FOLDER)
         self._redis = RedisLine(config.redis)
+        self._peers = Peers(
+            config.redis, name, self._registry, self._writer_of, lambda: self.duties.shards
+        )
         self._followed: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
         self._ends: set[asyncio.Task[None]] = set()
 
@@ -89,6 +94,7 @@ class Markets(Hands):
             self._currencies,
             self._vault,
             self._files,
+            self._peers,
         )
         follower, following = self._followed.get(market, (None, None))
         await writer.start(self._owner, follower)
@@ -143,7 +149,12 @@ class Markets(Hands):
         """Let go of what is left."""
         for market in list(self._followed):
             await self.unfollow(market)
+        await self._peers.close()
         await self._redis.close()
+
+    def _writer_of(self, market: str) -> Writer | None:
+        shard = self.served.get(market)
+        return shard.writer if shard else None
 
     async def _await_end(self, market: str, writer: ShardWriter) -> None:
         """Give up a market whose writer has ended by itself: another has taken over, or a rule

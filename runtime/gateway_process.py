@@ -31,10 +31,11 @@ from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.file_folder import FileFolder
 from persistence.shards import MAIN
 from runtime import garbage, metrics
+from runtime.clock import wall_ms
 from runtime.config import Config, ConfigError
 from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
 from runtime.hooks import hook_secrets
-from runtime.serve import FILES_FOLDER, gateway_settings, wall_ms
+from runtime.serve import FILES_FOLDER, gateway_settings
 from runtime.tokens import tokens_of, vault_of
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from engine.kernel.time import Millis
 from engine.registry import build_registry, find_domains
 from gateway.connection import Listener
 from gateway.connection_settings import ConnectionSettings
@@ -26,7 +25,7 @@ from gateway.settings import SUBPROTOCOL, GatewaySettings
 from gateway.tokens import Tokens
 from persistence.file_folder import FileFolder
 from runtime import garbage, metrics
-from runtime.clock import Clock
+from runtime.clock import Clock, wall_ms
 from runtime.config import Config, read_markets
 from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
 from runtime.hooks import hook_secrets
@@ -151,8 +150,3 @@ def gateway_settings(config: Config) -> GatewaySettings:
             backlog_bytes_max=config.backlog_bytes,
         ),
     )
-
-
-def wall_ms() -> Millis:
-    """The world's time, by which tokens expire."""
-    return time.time_ns() // 1_000_000

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from engine.kernel.market import Market
-from engine.ports import COMMANDS, FileStore
+from engine.ports import COMMANDS, FileStore, Peer
 from engine.registry import Registry
 from persistence.bus.door import Door
 from persistence.bus.far_listeners import FarListeners
@@ -16,6 +16,7 @@ from persistence.postgres import PostgresLog
 from runtime.clock import Clock
 from runtime.config import Config
 from runtime.follower import Follower
+from runtime.mail import MailRunner
 from runtime.vault import HouseVault
 from runtime.world import OutsideWorld
 from runtime.writer import Writer
@@ -39,13 +40,22 @@ class ShardWriter:
         currencies: dict[str, Market],
         vault: HouseVault,
         files: FileStore,
+        peers: Peer,
     ) -> None:
         self.market = market
         self._log = PostgresLog(config.postgres, shard)
         self._listeners = FarListeners()
-        self.world = OutsideWorld(config, self._log, registry, files)
+        mail = MailRunner(market, self._log, peers)
+        self.world = OutsideWorld(config, self._log, registry, files, mail)
         self.writer = Writer(
-            self._log, registry, currencies, self._listeners, Clock(), vault, self.world
+            self._log,
+            registry,
+            currencies,
+            self._listeners,
+            Clock(),
+            vault,
+            self.world,
+            home=market,
         )
         self._publisher = Publisher(
             config.redis, shard, self.writer, lambda: self.writer.counts.lease_epoch

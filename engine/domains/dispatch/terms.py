@@ -74,8 +74,9 @@ CLOCK_AHEAD_MS = 60 * SECOND
 NEIGHBOURS_MAX = 16
 NEIGHBOUR_WAIT_MS = SECOND
 """How long a wave waits for the candidates of neighbour zones."""
-CLAIM_WAIT_MS = 5 * SECOND
-"""How long a job waits for a driver's own zone to say yes."""
+CLAIM_WAIT_MS = 10 * SECOND
+"""How long a job waits for a driver's own zone to say yes: longer than it takes until another
+process serves that zone, so that a driver's yes outlives the death of their market's writer."""
 LEFT_OUT_MAX = 40
 """Of those who were looked at and not chosen, so many are named (X3)."""
 FORGET_MS = 60 * MINUTE
