@@ -1,10 +1,13 @@
 """Files over HTTP: an upload by somebody who is signed in, and a look by whoever may.
 
-A file is opened by its owner, or by a link: a token of the vault that names the file and its
-owner, and says until when. What is answered to an upload is on the disk.
+A file is opened by its owner, or by a link: a token of the vault that names the file and perhaps
+its owner, and says until when. A room gives it to whoever may see the file there, so that nothing
+has to be asked of the room here. So is an upload of somebody without an account let in: the file
+is the room's. What is answered to an upload is on the disk.
 """
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from engine.contract import Vault
-from engine.kernel.files import FILE_BYTES_MAX, FILE_NOT_FOUND, FILE_TOO_LARGE
+from engine.kernel.files import (
+    FILE_BYTES_MAX,
+    FILE_NOT_FOUND,
+    FILE_TOO_LARGE,
+    LINK_PURPOSE,
+    UPLOAD_PURPOSE,
+)
 from engine.kernel.outcome import FORBIDDEN, UNAUTHENTICATED, Rejected
 from engine.ports import FileStore
 from gateway.addresses import client_address
@@ -23,7 +32,6 @@ from gateway.origin import origin_allowed
 from gateway.rates import SlidingWindow, too_often
 from gateway.tokens import NOBODY, Caller
 
-LINK_PURPOSE = "document-link"
 DRAINED_BYTES_MAX = 2 * FILE_BYTES_MAX
 HARMLESS = {
     "Cache-Control": "private, no-store",
@@ -46,9 +54,21 @@ class Link(Struct, frozen=True):
     """What a link says."""
 
     file: str
-    owner: str
     until: int
     """Engine time, ms."""
+    owner: str | None = None
+    """Whose the file must be; None: whoever gave the link has looked at the file itself."""
+
+
+class UploadLink(Struct, frozen=True):
+    """What a link for an upload says."""
+
+    owner: str
+    """Whose the file is to be: the name of a room, which no user can have."""
+    until: int
+
+
+AnyLink = TypeVar("AnyLink", Link, UploadLink)
 
 
 class Files:
@@ -62,13 +82,16 @@ class Files:
 
     async def upload(self, request: Request) -> Response:
         """`POST /v1/files`: the body is the file. 201 when it is durable."""
-        caller = self._admit(request)
+        link = request.query_params.get("link")
+        caller = self._admit(request, is_open=link is not None)
         if isinstance(caller, Rejected):
             return self._refuse(request, caller)
-        user = caller.actor.user
-        if refused := self._too_much(request, user):
+        owner = caller.actor.user if link is None else self._uploader(link)
+        if isinstance(owner, Rejected):
+            return self._refuse(request, owner)
+        if refused := self._too_much(request, owner):
             return self._refuse(request, refused)
-        saved = await self._store.save(user, request.stream())
+        saved = await self._store.save(owner, request.stream())
         if isinstance(saved, Rejected):
             return self._refuse(request, saved)
         id_, file = saved
@@ -86,7 +109,7 @@ class Files:
         if isinstance(owner, Rejected):
             return self._refuse(request, owner)
         file = await self._store.find(id_)
-        if file is None or file.owner != owner:
+        if file is None or owner not in (None, file.owner):
             # Whose it is, and whether it is there, nobody else is told.
             return self._refuse(request, Rejected(FILE_NOT_FOUND, "you have no such file"))
         headers = HARMLESS | {"Content-Length": str(file.size)}
@@ -96,25 +119,34 @@ class Files:
         async for piece in self._store.read(id_):
             yield piece
 
-    def _named(self, token: str, id_: str) -> str | Rejected:
+    def _named(self, token: str, id_: str) -> str | Rejected | None:
         """The owner whom a link names, if it is ours, for this file, and still good."""
-        said = self._vault.unseal(LINK_PURPOSE, token)
+        link = self._read(token, LINK_PURPOSE, Link)
+        if isinstance(link, Link) and link.file != id_:
+            return Rejected(FORBIDDEN, "this link is for another file", {"rule": "link"})
+        return link if isinstance(link, Rejected) else link.owner
+
+    def _uploader(self, token: str) -> str | Rejected:
+        """For whom a link lets somebody upload, if it is ours and still good."""
+        link = self._read(token, UPLOAD_PURPOSE, UploadLink)
+        return link if isinstance(link, Rejected) else link.owner
+
+    def _read(self, token: str, purpose: str, kind: type[AnyLink]) -> AnyLink | Rejected:
+        said = self._vault.unseal(purpose, token)
         try:
-            link = msgspec.convert(said, Link)
+            link = msgspec.convert(said, kind)
         except msgspec.ValidationError:
             return Rejected(FORBIDDEN, "this link is none of ours", {"rule": "link"})
-        if link.file != id_:
-            return Rejected(FORBIDDEN, "this link is for another file", {"rule": "link"})
         if link.until < self._desk.sink.now():
             return Rejected(FORBIDDEN, "this link is good no more; ask for a new one")
-        return link.owner
+        return link
 
-    def _too_much(self, request: Request, user: str) -> Rejected | None:
+    def _too_much(self, request: Request, owner: str) -> Rejected | None:
         """The refusal of an upload before a byte of it is read."""
         if _length(request) > FILE_BYTES_MAX:
             what = f"a file has at most {FILE_BYTES_MAX} bytes"
             return Rejected(FILE_TOO_LARGE, what, {"limit": FILE_BYTES_MAX})
-        wait_ms = self._uploads.charge(user, int(self._desk.monotonic_s() * 1_000))
+        wait_ms = self._uploads.charge(owner, int(self._desk.monotonic_s() * 1_000))
         return too_often(wait_ms) if wait_ms else None
 
     def _admit(self, request: Request, *, is_open: bool = False) -> Caller | Rejected:

@@ -176,7 +176,8 @@ def _upload(schemas: Schemas) -> Json:
     return {
         "operationId": "upload",
         "summary": "Upload a picture or a document, to name it in a command",
-        "security": [{"token": []}],
+        "security": [{"token": []}, {}],
+        "parameters": [_link("a link of the house, for those who have no account")],
         "requestBody": {"required": True, "content": {media: {} for media in types}},
         "responses": responses,
     }
@@ -184,12 +185,7 @@ def _upload(schemas: Schemas) -> Json:
 
 def _open(schemas: Schemas) -> Json:
     id_ = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    link = {
-        "name": "link",
-        "in": "query",
-        "description": "a link of the house; without one, only the owner's token opens the file",
-        "schema": {"type": "string"},
-    }
+    link = _link("a link of the house; without one, only the owner's token opens the file")
     responses = _responses(schemas, Uploaded, _but("409", "422"))
     responses["200"] = {
         "description": "the file, as it was uploaded",
@@ -201,6 +197,11 @@ def _open(schemas: Schemas) -> Json:
         "parameters": [id_, link],
         "responses": responses,
     }
+
+
+def _link(text: str) -> Json:
+    schema = {"type": "string"}
+    return {"name": "link", "in": "query", "description": text, "schema": schema}
 
 
 def _clock(schemas: Schemas) -> Json:

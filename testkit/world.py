@@ -68,10 +68,11 @@ def _named(token: str) -> IdTokenChecked | None:
 
 
 def _paper_file(name: str) -> StoredFile | None:
-    """A picture of whoever asks for `paper-` and anything: workloads know no other."""
-    if not name.startswith("paper-"):
+    """A picture of ann's, if it is called `paper-ann-` and anything: workloads know no other."""
+    paper, _, rest = name.partition("-")
+    if paper != "paper":
         return None
-    return StoredFile(sha256(name.encode()).hexdigest(), 1, "image/jpeg", "")
+    return StoredFile(sha256(name.encode()).hexdigest(), 1, "image/jpeg", rest.rpartition("-")[0])
 
 
 def _hash(password: str) -> str:

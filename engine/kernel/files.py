@@ -8,6 +8,11 @@ FILE_BYTES_MAX = 10_485_760
 HEAD_BYTES = 16
 """So many bytes tell what a file is."""
 
+LINK_PURPOSE = "document-link"
+"""Of the vault, for a token that opens a file: which one, until when, and perhaps whose it is."""
+UPLOAD_PURPOSE = "upload-link"
+"""Of the vault, for a token by which somebody without an account uploads: for whom, until when."""
+
 FILE_TOO_LARGE = Code("FILE_TOO_LARGE", "never", 413)
 FILE_TYPE_REFUSED = Code("FILE_TYPE_REFUSED", "never", 415)
 FILE_NOT_FOUND = Code("FILE_NOT_FOUND", "never", 404)

@@ -44,7 +44,7 @@ Secrets = dict[str, tuple[re.Pattern[str], set[str]]]
 def plain(secret: object) -> re.Pattern[str]:
     """These characters, wherever they stand. They look the same in JSON."""
     text = str(secret)
-    assert re.fullmatch(r"[\w.$ =-]+", text), f"JSON might write {text!r} otherwise"
+    assert re.fullmatch(r"[\w.$ =~-]+", text), f"JSON might write {text!r} otherwise"
     return re.compile(re.escape(text))
 
 
@@ -124,7 +124,17 @@ async def parcel(walk: Ears, data: Path) -> Secrets:
     assert (await custody_walk.scan(walk, "tom", token)).ok
     link = await link_in(data)
     await walk.must(GUEST, "custody.track", shipment="s1", link=link)
-    return {"QR token": (plain(token), {"sam"}), "link": (plain(link), set())}
+    of = {"shipment": "s1"}
+    await custody_walk.photograph(walk, "s1", 1, "tom")
+    (photo,) = (await walk.must("sam", "custody.get_custody", **of)).result["steps"][0]["photos"]
+    to_open = await walk.must("sam", "custody.open_photo", file=photo["file_id"], **of)
+    to_upload = await walk.must(GUEST, "custody.request_upload", link=link, **of)
+    return {
+        "QR token": (plain(token), {"sam"}),
+        "link": (plain(link), set()),
+        "link to a photo": (plain(to_open.result["link"]), {"sam"}),
+        "link to upload": (plain(to_upload.result["link"]), {GUEST}),
+    }
 
 
 async def shares(walk: Ears) -> Secrets:
@@ -161,7 +171,7 @@ async def registration(walk: Ears, data: Path) -> Secrets:
 
 
 NEVER_STORED = (
-    *("price token", "delivery code", "QR token", "link"),
+    *("price token", "delivery code", "QR token", "link", "link to a photo", "link to upload"),
     *("password", "refresh token", "access token"),
 )
 

@@ -72,11 +72,13 @@ custody.expire_qr             -    -    -    -    -    y    y    -    -    -    
 custody.export_epcis          y    y    y    y    y    y    y    y    y    y    y    -
 custody.get_custody           -    y    y    y    y    y    y    y    y    y    y    -
 custody.issue_link            -    -    -    -    -    y    y    -    -    -    -    y
+custody.open_photo            y    y    y    y    y    y    y    y    y    y    y    -
 custody.plan_handoffs         -    -    -    -    -    y    y    -    -    -    -    y
 custody.record_tracking       -    y    y    y    y    y    y    y    y    y    y    -
 custody.reissue_qr            y    y    y    y    y    y    y    y    y    y    y    -
 custody.replan                -    -    -    -    -    y    y    -    -    -    -    -
 custody.report_problem        y    y    y    y    y    y    y    y    y    y    y    -
+custody.request_upload        y    y    y    y    y    y    y    y    y    y    y    -
 custody.resolve_custody       -    -    -    -    -    y    y    -    -    -    -    -
 custody.scan_handoff          -    y    y    y    y    y    y    y    y    y    y    -
 custody.show_qr               y    y    y    y    y    y    y    y    y    y    y    -

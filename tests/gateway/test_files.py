@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.kernel.files import FILE_BYTES_MAX, FILES_FULL
+from engine.kernel.files import FILE_BYTES_MAX, FILES_FULL, LINK_PURPOSE, UPLOAD_PURPOSE
 from engine.kernel.outcome import Rejected
 from engine.kernel.outside import StoredFile
-from gateway.files import LINK_PURPOSE, Files
+from gateway.files import Files
 from gateway.limits import UPLOADS_PER_USER
 from gateway.rates import Rates
 from testkit.world import vault
@@ -115,12 +115,71 @@ async def test_a_link_opens_its_file_until_its_time() -> None:
     assert "good no more" in late.json()["message"]
 
 
+async def test_a_link_that_names_no_owner_opens_the_file() -> None:
+    """Whoever gave it has looked. An owner that is empty is one that nobody is."""
+    shelf = Shelf()
+    shelf.files["ann-1"] = StoredFile("0", len(PNG), "image/png", "ann"), PNG
+    async with open_house() as house:
+        files = Files(house.gateway.desk, shelf, vault())
+        async with house.http(files=files) as http:
+            until = house.sink.now() + 60_000
+            plain = vault().seal(LINK_PURPOSE, {"file": "ann-1", "until": until})
+            assert (await http.get("/v1/files/ann-1", params={"link": plain})).content == PNG
+            empty = sealed(house, owner="")
+            refused = await http.get("/v1/files/ann-1", params={"link": empty})
+            other = await http.get("/v1/files/ann-2", params={"link": plain})
+    assert (refused.status_code, other.status_code) == (404, 403)
+
+
 async def test_a_guest_uploads_nothing() -> None:
     """Whose would it be."""
     async with open_house() as house:
         files = Files(house.gateway.desk, Shelf(), vault())
         async with house.http(files=files) as http:
             assert (await http.post("/v1/files", content=PNG)).status_code == 401
+
+
+async def test_a_guest_uploads_by_a_link() -> None:
+    """For whom it says and until its time; the link of a file is none. The file is opened by no
+    token: no user has a room's name."""
+    shelf = Shelf()
+    async with open_house(rates=Rates(user=0, guest=0)) as house:
+        files = Files(house.gateway.desk, shelf, vault())
+        until = house.sink.now() + 60_000
+        claims = {"owner": "shipment:s1", "until": until}
+        good = vault().seal(UPLOAD_PURPOSE, claims)
+        async with house.http(files=files) as http:
+            for bad in ("", good[:-3], sealed(house), vault().seal(LINK_PURPOSE, claims)):
+                answer = await http.post("/v1/files", content=PNG, params={"link": bad})
+                assert answer.status_code == 403, bad
+            assert not shelf.files
+            answer = await http.post("/v1/files", content=PNG, params={"link": good})
+            assert answer.status_code == 201
+            assert shelf.files["shipment:s1-1"][0].owner == "shipment:s1"
+            foreign = {"Origin": "https://evil.test"}
+            answer = await http.post(
+                "/v1/files", content=PNG, params={"link": good}, headers=foreign
+            )
+            assert answer.status_code == 403
+            house.sink.advance(60_001)
+            late = await http.post("/v1/files", content=PNG, params={"link": good})
+            assert late.status_code == 403
+        async with house.http(house.token("ann"), files=files) as http:
+            assert (await http.get("/v1/files/shipment:s1-1")).status_code == 404
+
+
+async def test_uploads_by_a_link_have_a_rate_of_their_own() -> None:
+    """However many addresses they come from."""
+    async with open_house(rates=Rates(user=0, guest=0)) as house:
+        files = Files(house.gateway.desk, Shelf(), vault())
+        claims = {"owner": "shipment:s1", "until": house.sink.now() + 60_000}
+        link = {"link": vault().seal(UPLOAD_PURPOSE, claims)}
+        async with house.http(files=files) as http:
+            codes = [
+                (await http.post("/v1/files", content=PNG, params=link)).status_code
+                for _ in range(UPLOADS_PER_USER + 1)
+            ]
+    assert codes == [201] * UPLOADS_PER_USER + [429]
 
 
 async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:

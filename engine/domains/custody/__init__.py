@@ -4,6 +4,7 @@ from engine.contract import Domain, Wake
 from engine.domains.custody import commands as c
 from engine.domains.custody import decide_care as care
 from engine.domains.custody import decide_look as look
+from engine.domains.custody import decide_photos as pictures
 from engine.domains.custody import decide_plan as plan
 from engine.domains.custody import decide_proof as proof
 from engine.domains.custody import decide_qr as codes
@@ -37,6 +38,8 @@ SHIPMENT = Domain(
         c.IssueLink: codes.issue_link,
         c.ScanHandoff: scan.scan_handoff,
         c.AddPhotos: proof.add_photos,
+        c.RequestUpload: pictures.request_upload,
+        c.OpenPhoto: pictures.open_photo,
         c.ConfirmReceipt: proof.confirm_receipt,
         c.EnterDeliveryCode: proof.enter_code,
         c.RecordTracking: care.record_tracking,
@@ -62,7 +65,12 @@ SHIPMENT = Domain(
     notices=NOTICES,
     codes=CODES,
     prepare={c.AddPhotos: photos.find, c.ConfirmReceipt: photos.find, c.ReportProblem: photos.find},
-    reveal={c.ShowQr: codes.revealed, c.Track: look.tracked},
+    reveal={
+        c.ShowQr: codes.revealed,
+        c.Track: look.tracked,
+        c.RequestUpload: pictures.upload_link,
+        c.OpenPhoto: pictures.photo_link,
+    },
     errands=errands,
     workload=workload,
 )

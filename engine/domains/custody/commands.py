@@ -12,6 +12,7 @@ from engine.domains.custody.terms import (
     Declaration,
     Device,
     ErrorReason,
+    FileId,
     FileIds,
     Grams,
     Hashes,
@@ -154,6 +155,24 @@ class AddPhotos(CustodyCommand, frozen=True, tag="custody.add_photos"):
     step_seq: Seq
     photo_file_ids: FileIds
     sha256: Hashes
+
+
+class RequestUpload(CustodyCommand, frozen=True, tag="custody.request_upload"):
+    """Ask for a link by which a picture is uploaded without an account, good for ten minutes.
+    The file can be named in commands that come with the recipient's link."""
+
+    ROLES: ClassVar = LINKED
+
+    link: Link = ""
+
+
+class OpenPhoto(CustodyCommand, frozen=True, tag="custody.open_photo"):
+    """Ask for a link to a photo that the shipment shows the caller, good for an hour."""
+
+    ROLES: ClassVar = LINKED
+
+    file: FileId
+    link: Link = ""
 
 
 class RecordTracking(CustodyCommand, frozen=True, tag="custody.record_tracking"):

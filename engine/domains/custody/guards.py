@@ -8,6 +8,7 @@ from engine.contract import Command, Context, tag_of
 from engine.domains.custody import commands as c
 from engine.domains.custody.codes import CUSTODY_DISPUTED, SHIPMENT_NOT_FOUND
 from engine.domains.custody.links import opens
+from engine.domains.custody.shown import CARRIER_MARK, RECIPIENT, SENDER, STAFF
 from engine.domains.custody.state import Shipment, Status
 from engine.domains.custody.terms import HISTORY_MAX
 from engine.kernel.actor import GUEST
@@ -32,6 +33,7 @@ FROM: Mapping[type[Command], tuple[Status, ...]] = {
     c.ShowQr: OPEN,
     c.ReissueQr: OPEN,
     c.ExpireQr: OPEN,
+    c.RequestUpload: OPEN,
     c.AddPhotos: ("IN_CUSTODY", "DELIVERY_PENDING_PROOF", "RETURNING"),
     c.RecordTracking: MOVING,
     c.ConfirmReceipt: ("DELIVERY_PENDING_PROOF",),
@@ -55,6 +57,17 @@ class Caller(Struct, frozen=True):
     @property
     def is_party(self) -> bool:
         return self.is_sender or self.is_recipient or self.is_carrier
+
+    @property
+    def viewers(self) -> list[str]:
+        """The classes of viewer that they are: somebody with a link may have a part besides."""
+        classes = {
+            STAFF: self.is_staff,
+            SENDER: self.is_sender,
+            RECIPIENT: self.is_recipient,
+            f"{CARRIER_MARK}{self.user}": self.is_carrier,
+        }
+        return [viewer for viewer, is_one in classes.items() if is_one]
 
 
 def not_found(state: Shipment, shipment: str) -> Rejected | None:

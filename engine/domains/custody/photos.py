@@ -1,10 +1,13 @@
-"""Pictures: uploaded before, looked up in the world, and held against what the caller says (H3)."""
+"""Pictures: uploaded before by whoever names them, looked up in the world, and held against what
+the caller says (H3); and who may see them (custody 10)."""
 
 from collections.abc import Mapping
 
 from engine.contract import Context
 from engine.domains.custody import commands as c
+from engine.domains.custody import events as e
 from engine.domains.custody.codes import PHOTO_INVALID, PHOTO_REQUIRED
+from engine.domains.custody.shown import RECIPIENT, carrier_in, show
 from engine.domains.custody.state import Shipment, Step, step_of
 from engine.domains.custody.terms import PHOTOS_MAX, PHOTOS_OF_A_STEP_MAX, Photo
 from engine.kernel.outcome import Rejected
@@ -19,8 +22,15 @@ def find(_state: Shipment, command: WithPhotos, _: Context) -> FindFiles | None:
     return FindFiles(ids) if 0 < len(ids) <= PHOTOS_MAX else None
 
 
+def owner_for(ctx: Context) -> str:
+    """Whose the files are that the actor uploads for this shipment: the room's, if they came by
+    the recipient's link and have no account."""
+    return ctx.actor.user or ctx.room
+
+
 def found(command: WithPhotos, ctx: Context) -> tuple[Photo, ...] | Rejected:
-    """The pictures that the command names: they exist, and are what the caller says they are."""
+    """The pictures that the command names: they exist, and are what the caller says they are.
+    Those of others are none: a shipment must not open files to which it has no right."""
     ids, hashes = command.photo_file_ids, command.sha256
     if len(ids) > PHOTOS_MAX:
         return _invalid(f"at most {PHOTOS_MAX} photos at a time", "")
@@ -33,7 +43,7 @@ def found(command: WithPhotos, ctx: Context) -> tuple[Photo, ...] | Rejected:
     photos = []
     for index, name in enumerate(ids):
         file = files.get(name)
-        if file is None:
+        if file is None or file.owner != owner_for(ctx):
             return _invalid("there is no such file; upload it first", name)
         if needs_hashes and file.sha256 != hashes[index]:
             return _invalid("the file has another hash", name)
@@ -61,6 +71,28 @@ def seen_by(state: Shipment, step: Step) -> tuple[str, ...]:
     if following:
         people.append(following.terms.to_id)
     return tuple(user for user in dict.fromkeys(people) if user in state.carriers)
+
+
+def may_see(state: Shipment, step: Step, viewer: str) -> bool:
+    """Whether a class sees the photos of a step. Carriers: of their own steps, and of the step
+    before the one that they received."""
+    carrier = carrier_in(viewer)
+    if not carrier:
+        return viewer != RECIPIENT or step.kind == "DELIVERY"
+    following = step_of(state, step.seq + 1)
+    before = following is not None and following.terms.to_id == carrier
+    return before or carrier in (step.terms.from_id, step.terms.to_id)
+
+
+def may_open(state: Shipment, viewer: str, file_id: str) -> bool:
+    """Whether a class is shown this picture, with a step or in the timeline."""
+    with_steps = [step.photos for step in state.steps if may_see(state, step, viewer)]
+    told = [
+        show(state, entry.event, viewer).get("photos", ())
+        for entry in state.history
+        if isinstance(entry.event, e.PhotosAdded | e.ProblemReported)
+    ]
+    return any(photo.file_id == file_id for found in (*with_steps, *told) for photo in found)
 
 
 def required(why: str) -> Rejected:

@@ -28,6 +28,10 @@ PROOF_MS = 24 * HOUR
 STILL_MS = 48 * HOUR
 LINK_MS = 7 * DAY
 """The recipient's link ends so long after the shipment did (custody 11.8)."""
+PHOTO_LINK_MS = HOUR
+"""How long a link to a photo is good, as one to a document (identity K5)."""
+UPLOAD_LINK_MS = 10 * MINUTE
+"""How long somebody without an account may begin an upload; then they ask again."""
 CODE_LOCK_MS = 10 * MINUTE
 CODE_TRIES, CODE_TRIES_MAX = 5, 10
 """Wrong codes before the lock, and before staff must decide (H5)."""
@@ -78,7 +82,8 @@ PlaceId = Annotated[str, Meta(max_length=100, description="a place; letters as y
 QrId = Annotated[str, Meta(min_length=1, max_length=80)]
 Token = Annotated[str, Meta(max_length=500)]
 Link = Annotated[str, Meta(max_length=1_000, description="the recipient's link, for guests")]
-FileIds = Annotated[tuple[Annotated[str, Meta(max_length=200)], ...], Meta(max_length=50)]
+FileId = Annotated[str, Meta(max_length=200)]
+FileIds = Annotated[tuple[FileId, ...], Meta(max_length=50)]
 Hashes = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50)]
 Millimetres = Annotated[int, Meta(gt=0, le=100_000)]
 Grams = Annotated[int, Meta(gt=0, le=10**9)]

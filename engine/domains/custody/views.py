@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.contract import Context, Event, tag_of
 from engine.domains.custody import commands as c
-from engine.domains.custody import decide_qr, epcis, qr
+from engine.domains.custody import decide_qr, epcis, photos, qr
 from engine.domains.custody import events as e
 from engine.domains.custody.shown import (
     CARRIER_MARK,
@@ -24,7 +24,7 @@ from engine.domains.custody.shown import (
     terms_for,
 )
 from engine.domains.custody.state import Interval, Shipment, Step, carriers_of, step_of
-from engine.domains.custody.terms import CARRIERS
+from engine.domains.custody.terms import CARRIERS, PHOTO_LINK_MS, UPLOAD_LINK_MS
 
 
 def audience(state: Shipment, ctx: Context) -> str:
@@ -115,7 +115,7 @@ def _step(state: Shipment, step: Step, viewer: str) -> Shown:
             "state": code.state,
             "expires_at": code.expires_at or None,
         }
-    if _may_see_photos(state, step, viewer):
+    if photos.may_see(state, step, viewer):
         shown["photos"] = step.photos
     return shown
 
@@ -126,16 +126,6 @@ def _shows(step: Step, viewer: str) -> bool:
     if viewer == SENDER:
         return step.terms.from_party_type == "SENDER"
     return step.shower == carrier_in(viewer)
-
-
-def _may_see_photos(state: Shipment, step: Step, viewer: str) -> bool:
-    """Carriers: of their own steps, and of the step before the one that they received."""
-    carrier = carrier_in(viewer)
-    if not carrier:
-        return viewer != RECIPIENT or step.kind == "DELIVERY"
-    following = step_of(state, step.seq + 1)
-    before = following is not None and following.terms.to_id == carrier
-    return before or carrier in (step.terms.from_id, step.terms.to_id)
 
 
 def _may_see_interval(state: Shipment, index: int, viewer: str) -> bool:
@@ -161,7 +151,7 @@ def _interval(state: Shipment, held: Interval, viewer: str) -> Shown:
         "step_seq": held.step_seq or None,
         "scan_id": held.scan_id or None,
     }
-    if step and _may_see_photos(state, step, viewer):
+    if step and photos.may_see(state, step, viewer):
         shown["photos"] = step.photos
     return shown
 
@@ -229,6 +219,10 @@ def result(state: Shipment, command: Any, events: Sequence[Any], ctx: Context) -
             return view_for(state, audience(state, ctx), ctx, command.last_seq)
         case c.Track():
             return _tracked(state, command, ctx)
+        case c.OpenPhoto():
+            return {"until": ctx.now + PHOTO_LINK_MS}
+        case c.RequestUpload():
+            return {"owner": photos.owner_for(ctx), "until": ctx.now + UPLOAD_LINK_MS}
         case c.ExportEpcis():
             viewer = RECIPIENT if command.link else audience(state, ctx)
             return {"document": epcis.document(state, viewer, ctx.now)}

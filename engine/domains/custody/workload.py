@@ -200,7 +200,8 @@ def _code(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
 def _photograph(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
     """A picture, which the testkit's world knows by its name."""
     step = parcel.step or {"seq": 1, "from": {"party_id": parcel.sender}}
-    photo = f"paper-{dice.randrange(0, 1_000)}"
+    who = step["from"]["party_id"]
+    photo = f"paper-{who}-{dice.randrange(0, 1_000)}"
     command = c.AddPhotos(
         id=stage.id,
         shipment=parcel.shipment,
@@ -208,7 +209,7 @@ def _photograph(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
         photo_file_ids=(photo,),
         sha256=(sha256(photo.encode()).hexdigest(),),
     )
-    return _user(step["from"]["party_id"]), command
+    return _user(who), command
 
 
 def _receive(_: Dice, stage: Stage, parcel: Parcel) -> Asked:

@@ -22,10 +22,9 @@ from engine.domains.identity.terms import (
     KycKind,
 )
 from engine.kernel.actor import ADMIN, DEALER, DRIVER, Actor
+from engine.kernel.files import LINK_PURPOSE
 from engine.kernel.ids import HOUSE
 from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
-
-LINK_PURPOSE = "document-link"
 
 
 def submit(state: Account, command: c.SubmitKyc, ctx: Context) -> Decision:

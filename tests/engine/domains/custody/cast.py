@@ -67,6 +67,14 @@ CHAIN = (
 RECIPIENT = Recipient(
     name="Rita", email="rita@example.org", phone="+441234567890", address="1 High Street"
 )
+PICTURES = {
+    "tom": ("p1", "p2", "p3", "p4", "p5", "p6", "p7"),
+    "lea": ("l1", "l2", "l3"),
+    "sam": ("s1", "s2"),
+    "eve": ("e1",),
+    ROOM: ("g1", "g2"),
+}
+"""Whose files they are; a guest's are the room's."""
 PARCEL = Package(type="books", weight_grams=2_000, declared_value=50_00, contents="Things")
 
 
@@ -148,10 +156,11 @@ def link(version: int = 1, shipment: str = "s1") -> str:
 
 
 def held(house: House) -> House:
-    """Sam has paid for the carriage of s1, and the house has his photos of everything."""
-    for name in ("p1", "p2", "p3", "p4", "p5", "p6", "p7"):
-        house.world.files[name] = StoredFile(f"sha-{name}", 1_000, "image/jpeg", "sam")
-    house.world.files["text"] = StoredFile("sha-text", 10, "text/plain", "sam")
+    """Sam has paid for the carriage of s1, and everybody has photos of everything."""
+    for owner, names in PICTURES.items():
+        for name in names:
+            house.world.files[name] = StoredFile(f"sha-{name}", 1_000, "image/jpeg", owner)
+    house.world.files["text"] = StoredFile("sha-text", 10, "text/plain", "tom")
     house.deposit("sam", 1_000_00)
     escrow = Open(
         id="c",
@@ -211,7 +220,7 @@ def at_the_door(house: House) -> House:
 
 
 def delivered(house: House) -> House:
-    return at_the_door(house).given((LEA, photos(3, "p2")))
+    return at_the_door(house).given((LEA, photos(3, "l2")))
 
 
 def refused_scan(house: House, code: str, **details: Any) -> House:

@@ -111,7 +111,7 @@ def test_damage_needs_a_photo() -> None:
         at_the_door(house).when(RITA, problem("DAMAGE")).then_rejected("PHOTO_REQUIRED")
         bad = problem("DAMAGE", photo_file_ids=("nowhere",))
         house.when(RITA, bad).then_rejected("PHOTO_INVALID")
-        house.when(GUEST, problem("DAMAGE", photo_file_ids=("p4",), link=link()))
+        house.when(GUEST, problem("DAMAGE", photo_file_ids=("g1",), link=link()))
         house.then(e.ProblemReported, kind="DAMAGE", by="").then(e.CustodyDisputed)
 
 
@@ -187,7 +187,7 @@ def test_a_delivery_without_proof_is_disputed_and_made_again() -> None:
         house.advance(24 * 3_600_000).then(e.CustodyDisputed, cause="NO_PROOF")
         house.when(MOD, resolve("IN_CUSTODY")).then(e.StepFailed, step_seq=3, cause="NO_PROOF")
         house.then(e.QrIssued, step_seq=4).then(e.StepReady, step_seq=4)
-        house.given((LEA, scan(token(house, 4), house.now)), (LEA, photos(4, "p2")))
+        house.given((LEA, scan(token(house, 4), house.now)), (LEA, photos(4, "l2")))
         assert state_of(house).status == "DELIVERED"
 
 
@@ -277,7 +277,7 @@ def test_a_dispute_on_the_way_back_needs_a_new_way() -> None:
         house.when(MOD, resolve("RETURNING")).then(e.ReturnStarted)
         house.given((LEA, problem("MISMATCH")))
         house.when(MOD, resolve("IN_CUSTODY", steps=(CHAIN[2],))).then(e.HandoffsReplanned)
-        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "l2")))
         assert state_of(house).status == "DELIVERED"
 
 

@@ -251,6 +251,8 @@ def test_what_nobody_planned_is_not_found() -> None:
             c.GetCustody(id="c", shipment="s1"),
             c.ExportEpcis(id="c", shipment="s1"),
             photos(1, "p1"),
+            c.RequestUpload(id="c", shipment="s1", link=link()),
+            c.OpenPhoto(id="c", shipment="s1", file="p1", link=link()),
             confirm(),
             problem("LOSS"),
             cancel(),

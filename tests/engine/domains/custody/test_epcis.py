@@ -72,7 +72,7 @@ def test_a_whole_way_is_valid() -> None:
         picked_up(house).given((TOM, tracking("DEPARTED", "lagos", "")))
         house.given((TOM, tracking("CUSTOMS_IN", "dover")))
         house.given((LEA, scan(token(house, 2), house.now)))
-        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "l2")))
         assert steps(export(house)) == [
             ("AssociationEvent", "packing", None),
             ("TransactionEvent", "staging_outbound", "active"),

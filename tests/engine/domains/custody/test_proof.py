@@ -38,7 +38,7 @@ def test_the_giver_may_add_the_photos_too() -> None:
     """Custody 4: scanner and giver."""
     with House() as house:
         planned(house).given((TOM, scan(token(house, 1), house.now)))
-        house.when(SAM, photos(1, "p1", "p2")).then(e.PhotosAdded, taken_by="sam")
+        house.when(SAM, photos(1, "s1", "s2")).then(e.PhotosAdded, taken_by="sam")
         house.then(e.StepConfirmed)
 
 
@@ -103,9 +103,9 @@ def test_the_recipient_confirms_by_link_with_a_photo() -> None:
     """H2, ConfirmReceipt."""
     with House() as house:
         at_the_door(house)
-        command = confirm(photo_file_ids=("p3",), link=link())
+        command = confirm(photo_file_ids=("g1",), link=link())
         house.when(GUEST, command).then(e.PhotosAdded, is_delivery=True)
-        house.then(e.DeliveryProofRecorded, photo_ids=("p3",)).then(e.ShipmentDelivered)
+        house.then(e.DeliveryProofRecorded, photo_ids=("g1",)).then(e.ShipmentDelivered)
 
 
 def test_only_the_recipient_confirms() -> None:
@@ -124,7 +124,7 @@ def test_there_is_one_proof() -> None:
     """Invariant 5."""
     with House() as house:
         delivered(house).when(RITA, confirm()).then_rejected("INVALID_TRANSITION")
-        house.when(LEA, photos(3, "p3")).then_rejected("INVALID_TRANSITION")
+        house.when(LEA, photos(3, "l3")).then_rejected("INVALID_TRANSITION")
 
 
 def test_the_right_code_stands_for_the_scan() -> None:
@@ -133,7 +133,7 @@ def test_the_right_code_stands_for_the_scan() -> None:
         handed_on(house).when(LEA, enter(code_of(house)))
         house.then(e.BackupCodeAccepted, carrier="lea").then(e.QrRevoked, cause="CODE_USED")
         assert state_of(house).status == "DELIVERY_PENDING_PROOF"
-        house.when(LEA, photos(3, "p2")).then(e.DeliveryProofRecorded, method="CODE")
+        house.when(LEA, photos(3, "l2")).then(e.DeliveryProofRecorded, method="CODE")
 
 
 def test_a_wrong_code_is_counted_and_says_how_many_are_left() -> None:

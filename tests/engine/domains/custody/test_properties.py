@@ -22,6 +22,7 @@ from tests.engine.domains.custody.cast import (
     GUEST,
     LEA,
     MOD,
+    PICTURES,
     RITA,
     ROOM,
     SAM,
@@ -73,7 +74,7 @@ def anything(house: House, dice: Random) -> Asked:
     options: tuple[Command, ...] = (
         show(seq),
         reissue(seq, "lost"),
-        photos(seq, dice.choice(("p1", "p2", "p3", "nowhere"))),
+        photos(seq, dice.choice((*PICTURES.get(actor.user, ("p1",)), "nowhere"))),
         confirm(),
         enter("0000"),
         tracking(),
@@ -104,7 +105,7 @@ def suitable(house: House, dice: Random, current: Any) -> Asked:
         return MOD, resolve(dice.choice(("IN_CUSTODY", "IN_CUSTODY", "RETURNING")))
     if current.state == "SCANNED":
         who = next(a for a in PEOPLE if a.user == current.scanner)
-        return who, photos(current.seq, dice.choice(("p4", "p5", "p6")))
+        return who, photos(current.seq, dice.choice(PICTURES[who.user]))
     code = state_of(house).codes[current.qr_id]
     if code.state == "EXPIRED":
         return MOD, reissue(current.seq, "over")

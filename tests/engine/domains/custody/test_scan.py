@@ -319,7 +319,7 @@ def test_a_scan_of_a_parcel_that_has_arrived_is_refused() -> None:
         at_the_door(house)
         house.when(LEA, scan(token(house, 3), house.now))
         refused_scan(house, "QR_ALREADY_USED")
-        house.given((LEA, photos(3, "p2")))
+        house.given((LEA, photos(3, "l2")))
         house.when(LEA, scan(token(house, 3), house.now))
         refused_scan(house, "QR_ALREADY_USED")
 

@@ -100,7 +100,7 @@ def test_phone_and_address_are_for_the_last_carrier_once_holder() -> None:
         assert PHONE not in seen(house, TOM)
         for actor in (SAM, RITA, MOD):
             assert PHONE in seen(house, actor)
-        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "l2")))
         assert PHONE not in json.dumps(house.view(LEA, ROOM))
 
 
@@ -157,7 +157,7 @@ def test_photos_are_for_those_of_the_step_and_the_next() -> None:
             actor.user: [step.get("photos") for step in house.view(actor, ROOM)["steps"]]
             for actor in EVERYBODY
         }
-        one, none, two = [_photo("p1")], [], [_photo("p2")]
+        one, none, two = [_photo("p1")], [], [_photo("l2")]
         assert shown["sam"] == [one, none, two]
         assert shown["mod"] == [one, none, two]
         assert shown["rita"] == [two]
@@ -202,7 +202,7 @@ def test_an_event_looks_the_same_in_a_year() -> None:
     with House() as house:
         handed_on(house)
         before = {actor.user: house.history(actor, ROOM) for actor in EVERYBODY}
-        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "p2")))
+        house.given((LEA, scan(token(house, 3), house.now)), (LEA, photos(3, "l2")))
         for actor in EVERYBODY:
             shown = before[actor.user]
             assert house.history(actor, ROOM)[: len(shown)] == shown

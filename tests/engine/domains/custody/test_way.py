@@ -82,8 +82,8 @@ def test_the_last_carrier_scans_the_recipients_code_and_waits_for_proof() -> Non
 def test_a_photo_proves_the_delivery_and_pays_every_carrier_once() -> None:
     """H2, H6."""
     with House() as house:
-        at_the_door(house).when(LEA, photos(3, "p2"))
-        house.then(e.DeliveryProofRecorded, method="QR", photo_ids=("p2",), receiver_name="Rita")
+        at_the_door(house).when(LEA, photos(3, "l2"))
+        house.then(e.DeliveryProofRecorded, method="QR", photo_ids=("l2",), receiver_name="Rita")
         house.then(e.CustodyChanged, to_type="RECIPIENT").then(e.ShipmentDelivered)
         assert len(house.happened(EscrowReleased)) == 1
         assert [_owed(house, user) for user in ("tom", "lea")] == [60_00, 30_00]

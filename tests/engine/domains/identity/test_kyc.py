@@ -7,11 +7,11 @@ import pytest
 from engine.domains.identity import commands as c
 from engine.domains.identity import desk
 from engine.domains.identity import events as e
-from engine.domains.identity.decide_kyc import LINK_PURPOSE
 from engine.domains.identity.desk import DESK
 from engine.domains.identity.notices import KycDecided
 from engine.domains.identity.terms import File
 from engine.kernel.actor import DEALER, DRIVER, MANAGER, Actor
+from engine.kernel.files import LINK_PURPOSE
 from engine.kernel.time import DAY, HOUR
 from testkit.house import House
 from testkit.world import vault
