@@ -180,6 +180,10 @@ class Vault(Protocol):
     def public_key(self, purpose: str) -> bytes:
         """The key that signatures of this purpose are checked with (Ed25519, 32 bytes)."""
 
+    def is_signed_with(self, public_key: bytes, data: bytes, signature: bytes) -> bool:
+        """Whether the signature is that of whoever has the other half of this key (Ed25519). A key
+        that is none has signed nothing."""
+
     def seal(self, purpose: str, claims: Mapping[str, Any]) -> str:
         """A token (JWT, HS256) that says this, and that only we can have made."""
 

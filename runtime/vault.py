@@ -12,7 +12,10 @@ from typing import Any
 
 import jwt
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.contract import Vault
@@ -47,6 +50,13 @@ class HouseVault(Vault):
 
     def public_key(self, purpose: str) -> bytes:
         return self._signer(purpose).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def is_signed_with(self, public_key: bytes, data: bytes, signature: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
 
     def seal(self, purpose: str, claims: Mapping[str, Any]) -> str:
         return jwt.encode(dict(claims), self._key(purpose), algorithm=ALGORITHM)

@@ -138,6 +138,8 @@ async def a_whole_way(walk: Walk) -> None:
     await planned(walk, "whole")
     await walk.must(SENDER, "custody.reissue_qr", step_seq=1, reason="it was seen", **of)
     await scan(walk, TRAVELLER, "forged", shipment="whole")
+    key = {"key_id": "tablet", "public_key": "A" * 43}
+    await walk.must(TRAVELLER, "custody.register_device", **key)
     await picked_up(walk, "whole", device={"key_id": "phone", "counter": 7})
     moved = {"kind": "DEPARTED", "place_id": "lagos"}
     await walk.must(TRAVELLER, "custody.record_tracking", **moved, **of)

@@ -1,9 +1,14 @@
 """Parcels over the wire: from the payment to the proof, back again, offline, and across a kill."""
 
 import asyncio
+import hashlib
 import json
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.domains.custody.codes import CODES
 from engine.kernel.time import HOUR, MINUTE
@@ -176,6 +181,41 @@ async def test_an_offline_scan_comes_hours_later(on_sqlite: Place) -> None:
         assert staff["rejected_scans"][0]["event"]["rival_of"] == reply.result["scan_id"]
         phone = await walk.door.room("scanner:phone", walk.token(TRAVELLER))
         assert (phone["highest"], phone["hash"]) == (3, reply.result["scan_hash"])
+
+
+async def test_a_device_signs_its_scans(on_sqlite: Place) -> None:
+    """With a key of its own, which the house has never seen the secret half of. Its scan is not
+    flagged; one that it has not signed is."""
+    key = Ed25519PrivateKey.generate()
+    public = text_of(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    async with on_sqlite.serve("--test-clock") as server, walking(server) as walk:
+        await walk.fund(SENDER)
+        await planned(walk, "s1")
+        enrolled = {"key_id": "phone", "public_key": public}
+        await walk.must(TRAVELLER, "custody.register_device", **enrolled)
+        stolen = await walk.ask(COURIER, "custody.register_device", **enrolled)
+        assert stolen.code == "FORBIDDEN"
+        token = (await shown(walk, "s1", 1, SENDER))["token"]
+        made: dict[str, Any] = {"scan_location_id": "lagos", "device_at": await walk.advance(0)}
+        lines = ("", "phone", "1", token, made["scan_location_id"], str(made["device_at"]))
+        hashed = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        signature = text_of(key.sign(hashed.encode()))
+        device = {"key_id": "phone", "counter": 1, "signature": signature}
+        reply = await scan(walk, TRAVELLER, token, device=device, **made)
+        assert reply.result["scan_hash"] == hashed
+        await photograph(walk, "s1", 1, TRAVELLER)
+        unsigned = {"key_id": "phone", "counter": 2, "previous": hashed}
+        last = await hand_on(walk, "s1", 2, TRAVELLER, COURIER, device=unsigned)
+        staff = await walk.door.room(ROOM, walk.token(BOSS))
+        flags = ["FOREIGN_DEVICE", "SIGNATURE_INVALID"]
+        assert staff["flagged_scans"] == {last["scan_id"]: flags}
+        phone = await walk.door.room("scanner:phone", walk.token(TRAVELLER))
+        assert phone == {"highest": 1, "hash": hashed, "public_key": public}
+
+
+def text_of(raw: bytes) -> str:
+    """Base64url, without padding."""
+    return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 async def test_a_parcel_comes_back_and_the_money_is_frozen(on_sqlite: Place) -> None:

@@ -75,6 +75,7 @@ custody.issue_link            -    -    -    -    -    y    y    -    -    -    
 custody.open_photo            y    y    y    y    y    y    y    y    y    y    y    -
 custody.plan_handoffs         -    -    -    -    -    y    y    -    -    -    -    y
 custody.record_tracking       -    y    y    y    y    y    y    y    y    y    y    -
+custody.register_device       -    y    y    y    y    y    y    y    y    y    y    -
 custody.reissue_qr            y    y    y    y    y    y    y    y    y    y    y    -
 custody.replan                -    -    -    -    -    y    y    -    -    -    -    -
 custody.report_problem        y    y    y    y    y    y    y    y    y    y    y    -

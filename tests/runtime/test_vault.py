@@ -31,6 +31,18 @@ def test_the_same_root_makes_the_same_keys(vault: HouseVault) -> None:
     assert again.unseal("link", vault.seal("link", CLAIMS)) == CLAIMS
 
 
+def test_the_key_of_another_is_its_own(vault: HouseVault) -> None:
+    """A signature is its key's, over these very bytes; what is no key has signed nothing."""
+    other = HouseVault(ROOT[::-1])
+    key, signature = other.public_key("scan"), other.sign("scan", b"x")
+    assert vault.is_signed_with(key, b"x", signature)
+    assert not vault.is_signed_with(vault.public_key("scan"), b"x", signature)
+    assert not vault.is_signed_with(key, b"y", signature)
+    assert not vault.is_signed_with(key, b"x", signature[:-1])
+    assert not vault.is_signed_with(key[:-1], b"x", signature)
+    assert not vault.is_signed_with(b"", b"x", b"")
+
+
 def test_another_root_makes_other_keys(vault: HouseVault) -> None:
     """Who copies the log, and not the secret, can make nothing of it."""
     other = HouseVault(ROOT[::-1])

@@ -25,12 +25,14 @@ from engine.domains.custody.terms import (
     PlaceId,
     Position,
     ProblemKind,
+    PublicKey,
     QrId,
     Recipient,
     Seq,
     Short,
     StepTerms,
     Token,
+    scanner_room,
     shipment_room,
 )
 from engine.kernel.actor import ADMIN, GUEST, MANAGER, SIGNED_IN, SYSTEM, Actor
@@ -145,6 +147,19 @@ class ScanHandoff(Command, frozen=True, tag="custody.scan_handoff"):
 
     def room(self, actor: Actor) -> str:
         return shipment_room(self.shipment or shipment_of(self.qr_token))
+
+
+class RegisterDevice(Command, frozen=True, tag="custody.register_device"):
+    """Give the key of a scanning device. From then on it signs its scans: what comes without its
+    signature is flagged, and tells nothing about it (X2)."""
+
+    ROLES: ClassVar = SIGNED_IN
+
+    key_id: Id
+    public_key: PublicKey
+
+    def room(self, actor: Actor) -> str:
+        return scanner_room(self.key_id)
 
 
 class AddPhotos(CustodyCommand, frozen=True, tag="custody.add_photos"):

@@ -35,6 +35,7 @@ ScanFlag = Literal[
     "OUT_OF_ORDER",
     "HASH_MISMATCH",
     "FOREIGN_DEVICE",
+    "SIGNATURE_INVALID",
 ]
 
 

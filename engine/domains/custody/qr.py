@@ -101,5 +101,11 @@ def scan_hash(device: Device, token: str, location: str, device_at: Millis) -> s
     return sha256("\n".join(str(line) for line in lines).encode()).hexdigest()
 
 
+def is_device_signed(vault: Vault, public_key: str, scan: str, signature: str) -> bool:
+    """Whether the device has signed the hash of this scan."""
+    key, given = urlsafe_b64decode(public_key + "="), urlsafe_b64decode(signature + "==")
+    return vault.is_signed_with(key, scan.encode(), given)
+
+
 def _text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")

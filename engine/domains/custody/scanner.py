@@ -3,7 +3,7 @@
 A device counts its scans, over all shipments, and each names the hash of the one before. Scans
 may come late and in any order; a number that is left out, given twice or out of turn, or a hash
 that does not fit, is a flag for staff. It undoes nothing: who holds a parcel is decided by the
-order of arrival.
+order of arrival. A device may have a key: then what it has not signed is none of its scans.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,10 +11,22 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.contract import Context, Decision, Domain, Event, Reaction, Send, fields_of
+from engine.contract import (
+    Context,
+    Decision,
+    Domain,
+    Event,
+    Reaction,
+    Send,
+    Vault,
+    fields_of,
+)
+from engine.domains.custody import qr
+from engine.domains.custody.commands import RegisterDevice
 from engine.domains.custody.events import ScanFlag
 from engine.domains.custody.messages import FlagScan, ScanReported
 from engine.domains.custody.terms import SCANNER_DOMAIN, Device, shipment_room
+from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 from engine.kernel.time import Millis
 
 SCANS_KEPT = 256
@@ -33,11 +45,20 @@ class ScanNoted(Event, frozen=True, tag="custody.scan_noted"):
     flags: tuple[ScanFlag, ...] = ()
 
 
+class DeviceRegistered(Event, frozen=True, tag="custody.device_registered"):
+    """The device signs its scans with this key, for ever."""
+
+    public_key: str
+    user: str
+
+
 class Scanner(Struct):
     """The state of a room `scanner:{key}`."""
 
     user: str = ""
     """Who used it first: a device has one owner."""
+    public_key: str = ""
+    """Empty: it signs nothing."""
     highest: int = 0
     """The highest number that has come."""
     hashes: dict[str, str] = {}
@@ -48,7 +69,20 @@ class Scanner(Struct):
     """Numbers below the highest that have not come, oldest first."""
 
 
-def note(state: Scanner, message: ScanReported, _: Context) -> Decision:
+def register(state: Scanner, command: RegisterDevice, ctx: Context) -> Decision:
+    """By its owner, once: whoever wants another key names another device."""
+    if state.user not in ("", ctx.actor.user):
+        return Rejected(FORBIDDEN, "this device is somebody else's; choose another `key_id`")
+    if state.public_key == command.public_key:
+        return ()
+    if state.public_key:
+        return Rejected(
+            INVALID_TRANSITION, "this device has a key; register the new one as another device"
+        )
+    return [DeviceRegistered(public_key=command.public_key, user=ctx.actor.user)]
+
+
+def note(state: Scanner, message: ScanReported, ctx: Context) -> Decision:
     """Keep it, with what is odd about it."""
     return [
         ScanNoted(
@@ -58,15 +92,19 @@ def note(state: Scanner, message: ScanReported, _: Context) -> Decision:
             scan_id=message.scan_id,
             scan_hash=message.scan_hash,
             device_at=message.device_at,
-            flags=tuple(_flags(state, message)),
+            flags=tuple(_flags(state, message, ctx.vault)),
         )
     ]
 
 
-def _flags(state: Scanner, message: ScanReported) -> Iterable[ScanFlag]:
-    counter = message.device.counter
+def _flags(state: Scanner, message: ScanReported, vault: Vault) -> Iterable[ScanFlag]:
+    counter, signature = message.device.counter, message.device.signature
     if state.user and state.user != message.user:
         yield "FOREIGN_DEVICE"
+    key = state.public_key
+    if key and not qr.is_device_signed(vault, key, message.scan_hash, signature):
+        yield "SIGNATURE_INVALID"
+        return
     if counter > state.highest + 1:
         yield "COUNTER_GAP"
     elif counter in state.missing:
@@ -90,6 +128,8 @@ def _fits(state: Scanner, message: ScanReported) -> bool:
 
 
 def on_noted(state: Scanner, event: ScanNoted, _: Millis) -> None:
+    if "SIGNATURE_INVALID" in event.flags:
+        return  # Somebody else says that it is this device's.
     counter = event.device.counter
     state.user = state.user or event.user
     if counter > state.highest:
@@ -104,6 +144,10 @@ def on_noted(state: Scanner, event: ScanNoted, _: Millis) -> None:
     if len(state.hashes) > SCANS_KEPT:
         oldest = next(iter(state.hashes))
         del state.hashes[oldest], state.previous[oldest]
+
+
+def on_registered(state: Scanner, event: DeviceRegistered, _: Millis) -> None:
+    state.user, state.public_key = event.user, event.public_key
 
 
 def _between(highest: int, counter: int) -> range:
@@ -128,7 +172,7 @@ def audience(state: Scanner, ctx: Context) -> str:
 def show(_: Scanner, event: Event, viewer: str) -> dict[str, Any]:
     """What is odd about a scan is for staff."""
     shown = fields_of(event)
-    if viewer != "staff":
+    if isinstance(event, ScanNoted) and viewer != "staff":
         shown = {name: shown[name] for name in ("device", "shipment", "scan_hash", "device_at")}
     return shown
 
@@ -138,6 +182,7 @@ def view(state: Scanner, ctx: Context) -> Any:
     shown: dict[str, Any] = {
         "highest": state.highest,
         "hash": state.hashes.get(str(state.highest)),
+        "public_key": state.public_key or None,
     }
     if ctx.actor.is_staff:
         shown |= {"user": state.user, "missing": state.missing}
@@ -151,13 +196,16 @@ def check(state: Scanner) -> None:
     assert len(state.hashes) == len(state.previous) <= SCANS_KEPT, "custody X2: kept scans"
 
 
-EVOLVE: Mapping[type[Event], Callable[[Any, Any, Millis], None]] = {ScanNoted: on_noted}
+EVOLVE: Mapping[type[Event], Callable[[Any, Any, Millis], None]] = {
+    ScanNoted: on_noted,
+    DeviceRegistered: on_registered,
+}
 
 SCANNER = Domain(
     name=SCANNER_DOMAIN,
     summary="One scanning device: whether its scans follow from one another.",
     initial=Scanner,
-    decide={ScanReported: note},
+    decide={RegisterDevice: register, ScanReported: note},
     evolve=EVOLVE,
     audience=audience,
     show=show,

@@ -96,6 +96,23 @@ Hash = Annotated[
     ),
 ]
 
+PublicKey = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z0-9_-]{{43}}{END}",
+        description="Ed25519, base64url",
+        examples=["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"],
+    ),
+]
+Signature = Annotated[
+    str,
+    Meta(
+        pattern=rf"^([A-Za-z0-9_-]{{86}})?{END}",
+        description="Ed25519, base64url, or empty",
+        examples=["A" * 86],
+    ),
+]
+
 
 class Position(Struct, frozen=True, forbid_unknown_fields=True):
     """A place on the earth, in degrees times ten million."""
@@ -165,6 +182,8 @@ class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     counter: Annotated[int, Meta(ge=1, le=10**12)]
     previous: Hash = ""
     """Hash of the device's scan before; empty for its first."""
+    signature: Signature = ""
+    """Of this scan's hash, by the device's key; devices without a key leave it out."""
 
 
 class Photo(Struct, frozen=True):

@@ -1,15 +1,20 @@
 """Scans of one device follow from one another, or are flagged (X2)."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
+from msgspec.structs import replace
+
+from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody import qr
 from engine.domains.custody.messages import ScanReported
-from engine.domains.custody.scanner import ScanNoted
+from engine.domains.custody.scanner import DeviceRegistered, ScanNoted
 from engine.kernel.actor import Actor
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
     EVE,
+    KEYS,
     MOD,
     ROOM,
     SAM,
@@ -52,7 +57,8 @@ def test_scans_that_follow_from_one_another_are_not_flagged() -> None:
         assert not house.happened(e.ScanFlagged)
         expected = qr.scan_hash(device(2, first), good.qr_token, "there", house.now)
         assert house.result["scan_hash"] == expected
-        assert house.view(TOM, PHONE) == {"highest": 2, "hash": expected}
+        shown = {"highest": 2, "hash": expected, "public_key": None}
+        assert house.view(TOM, PHONE) == shown
 
 
 def test_a_gap_is_flagged_and_the_scan_stands() -> None:
@@ -145,3 +151,72 @@ def test_a_scanner_forgets_what_is_long_past() -> None:
             ).then(ScanNoted, flags=("COUNTER_GAP",))
         assert len(house.state(PHONE).hashes) == 256
         assert len(house.state(PHONE).missing) == 256
+
+
+def text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def register(purpose: str = "tom's phone") -> c.RegisterDevice:
+    """The vault plays the device: each purpose is a key."""
+    return c.RegisterDevice(id="c", key_id="phone", public_key=text(KEYS.public_key(purpose)))
+
+
+def signed(scanned: c.ScanHandoff, purpose: str = "tom's phone") -> c.ScanHandoff:
+    """With the device's signature over the scan's hash."""
+    made = scanned.device
+    assert made is not None
+    hashed = qr.scan_hash(made, scanned.qr_token, scanned.scan_location_id, scanned.device_at)
+    signature = text(KEYS.sign(purpose, hashed.encode()))
+    return replace(scanned, device=replace(made, signature=signature))
+
+
+def test_a_device_with_a_key_signs_its_scans() -> None:
+    """X2: what it has signed is not flagged; its owner sees the key."""
+    with House() as house:
+        planned(house).when(TOM, register()).then(DeviceRegistered, user="tom")
+        flagged(house, TOM, signed(bad(house, 1)), ())
+        good = scan(token(house, 1), house.now, device=device(2, hash_of(house, 1)))
+        house.when(TOM, signed(good)).then(e.HandoffScanned).then(ScanNoted, flags=())
+        assert house.view(TOM, PHONE)["public_key"] == register().public_key
+        assert house.view(TOM, PHONE)["highest"] == 2
+
+
+def test_what_it_has_not_signed_is_flagged_and_tells_nothing_about_it() -> None:
+    """SIGNATURE_INVALID: none, another key's, another scan's. The count goes on as if it had not
+    come; and who holds the parcel is decided as ever."""
+    with House() as house:
+        planned(house).given((TOM, register()))
+        flagged(house, TOM, bad(house, 1), ("SIGNATURE_INVALID",))
+        flagged(house, TOM, signed(bad(house, 1), "another"), ("SIGNATURE_INVALID",))
+        other = signed(bad(house, 2)).device
+        assert other is not None
+        forged = replace(bad(house, 1), device=replace(other, counter=1))
+        flagged(house, TOM, forged, ("SIGNATURE_INVALID",))
+        flagged(house, EVE, bad(house, 9), ("FOREIGN_DEVICE", "SIGNATURE_INVALID"))
+        flagged(house, TOM, signed(bad(house, 1)), ())
+        plain = scan(token(house, 1), house.now, device=device(2, hash_of(house, 1)))
+        house.when(TOM, plain).then(e.ScanFlagged, flags=("SIGNATURE_INVALID",))
+        assert state_of(house).holder == ("TRAVELER", "tom")
+        assert house.view(TOM, PHONE)["highest"] == 1
+
+
+def test_a_device_keeps_its_key_and_its_owner() -> None:
+    """Whoever wants another key names another device; the same again has no effect."""
+    with House() as house:
+        tried(planned(house), (TOM, bad(house, 1)))
+        house.when(EVE, register()).then_rejected("FORBIDDEN")
+        house.when(TOM, register()).then_only(DeviceRegistered)
+        house.when(TOM, register()).then_nothing_happened()
+        house.when(TOM, register("another")).then_rejected("INVALID_TRANSITION")
+        house.when(EVE, register("another")).then_rejected("FORBIDDEN")
+        assert house.history(TOM, PHONE)[-1]["user"] == "tom"
+
+
+def test_a_key_may_come_before_the_first_scan() -> None:
+    """Then the device is its own from the start."""
+    with House() as house:
+        planned(house).when(EVE, register()).then(DeviceRegistered)
+        flagged(house, TOM, signed(bad(house, 1)), ("FOREIGN_DEVICE",))
+        assert house.audience(EVE, PHONE) == "owner"
+        assert house.audience(TOM, PHONE) == ""
