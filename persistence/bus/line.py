@@ -7,20 +7,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MovedError, RedisError
+
+from persistence.bus.node import CONNECT_SECONDS_MAX, RedisNode, leave
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS_MAX = 2.0
 ANSWER_SECONDS_MAX = 4.0
 PING_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 4.0
 RETRY_SECONDS = 0.1
 CHANNELS_AT_ONCE = 500
+MOVES_MAX = 4
+"""So often in a row the servers of a cluster may say that another one has it."""
+
+PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PING = "PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "PING"
 
 Command = Sequence[str | bytes | int]
 
@@ -33,26 +36,12 @@ class RedisRefused(Exception):
     """Redis answers that it cannot do what was asked."""
 
 
-def _connections(url: str) -> ConnectionPool:
-    return ConnectionPool.from_url(
-        url,
-        protocol=2,
-        retry=Retry(NoBackoff(), 0),
-        socket_connect_timeout=CONNECT_SECONDS_MAX,
-    )
-
-
-def _connection(connections: ConnectionPool) -> AbstractConnection:
-    connection: AbstractConnection = connections.make_connection()  # type: ignore[no-untyped-call]
-    return connection
-
-
 class RedisLine:
     """Asks, one group of commands after another. It connects when it has to."""
 
     def __init__(self, url: str) -> None:
         """`url`: redis://…, rediss://… or unix://…"""
-        self._connections = _connections(url)
+        self._node = RedisNode(url)
         self._connection: AbstractConnection | None = None
 
     async def ask(
@@ -63,7 +52,7 @@ class RedisLine:
         Raises RedisAway, and RedisRefused with the first of the answers that was an error."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS_MAX + within_s):
-                return await self._ask(commands)
+                return await self._ask_around(commands)
         except (RedisError, OSError, TimeoutError) as problem:
             await self.close()
             raise RedisAway(str(problem) or type(problem).__name__) from problem
@@ -76,16 +65,22 @@ class RedisLine:
         """Let go of the connection. The next call opens another."""
         connection, self._connection = self._connection, None
         if connection:
-            with suppress(RedisError, OSError):
-                await connection.disconnect(nowait=True)
+            await leave(connection)
+
+    async def _ask_around(self, commands: Sequence[Command]) -> list[Any]:
+        for _ in range(MOVES_MAX):
+            try:
+                return await self._ask(commands)
+            except MovedError as moved:
+                await self.close()
+                self._node.follow(moved)
+        raise RedisAway("the servers of the cluster send us round in circles")
 
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:
         if self._connection is None:
-            connection = _connection(self._connections)
-            await connection.connect()  # type: ignore[no-untyped-call]
-            self._connection = connection
+            self._connection = await self._node.connect()
         connection = self._connection
-        await connection.send_packed_command(connection.pack_commands(commands))
+        await connection.send_packed_command(connection.pack_commands(map(self._named, commands)))
         answers, refused = [], None
         for _ in commands:
             try:
@@ -94,9 +89,16 @@ class RedisLine:
                 if not connection.is_connected:
                     raise
                 refused = refused or problem
+        if isinstance(refused, MovedError):
+            raise refused
         if refused:
             raise RedisRefused(str(refused)) from refused
         return answers
+
+    def _named(self, command: Command) -> Command:
+        if command[0] != PUBLISH:
+            return command
+        return (self._node.word(PUBLISH), *command[1:])
 
 
 class RedisEar:
@@ -111,71 +113,83 @@ class RedisEar:
         """`told` gets channel and message. `opened`: every channel is heard, perhaps again, and
         nobody knows what was said before."""
         self.is_open = False
-        self._connections = _connections(url)
+        self._node = RedisNode(url)
         self._told = told
         self._opened = opened
         self._channels: dict[str, list[Callable[[], None]]] = {}
         """What is to be heard, and who waits until it is."""
         self._asked: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
+        self._awaited: set[str] = set()
+        """What has to be heard before all is."""
 
     def hear(self, channel: str, then: Callable[[], None]) -> None:
         """Listen to a channel; `then` is called as soon as all that is said there is heard."""
         waiting = self._channels.setdefault(channel, [])
         waiting.append(then)
         if self.is_open:
-            self._asked.put_nowait(("SUBSCRIBE", channel))
+            self._asked.put_nowait((SUBSCRIBE, channel))
 
     def leave(self, channel: str) -> None:
         """Listen to a channel no more."""
         if self._channels.pop(channel, None) is not None and self.is_open:
-            self._asked.put_nowait(("UNSUBSCRIBE", channel))
+            self._asked.put_nowait((UNSUBSCRIBE, channel))
 
     async def run(self) -> None:
         """Listen for ever."""
         while True:
-            connection = _connection(self._connections)
             try:
-                await self._listen(connection)
+                async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                    connection = await self._node.connect()
+                try:
+                    await self._listen(connection)
+                finally:
+                    await leave(connection)
+            except MovedError as moved:
+                self._node.follow(moved)
             except (RedisError, OSError, TimeoutError) as problem:
                 if self.is_open:
                     logger.warning("Redis is not heard any more: %s", problem)
             finally:
                 self.is_open = False
-                with suppress(RedisError, OSError):
-                    await connection.disconnect(nowait=True)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self, connection: AbstractConnection) -> None:
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
-            await connection.connect()  # type: ignore[no-untyped-call]
         self._asked = asyncio.Queue()
         channels = list(self._channels)
-        awaited = set(channels)
+        self._awaited = set(channels)
         for start in range(0, len(channels), CHANNELS_AT_ONCE):
-            await connection.send_command("SUBSCRIBE", *channels[start : start + CHANNELS_AT_ONCE])
-        if not awaited:
+            some = channels[start : start + CHANNELS_AT_ONCE]
+            await connection.send_command(self._node.word(SUBSCRIBE), *some)
+        if not self._awaited:
             self._open()
         sending = asyncio.create_task(self._send(connection))
         try:
             while True:
                 async with asyncio.timeout(SILENCE_SECONDS_MAX):
                     kind, channel, body = (*await connection.read_response(), b"")[:3]
-                if kind == b"message":
-                    self._told(channel, body)
-                elif kind == b"subscribe":
-                    awaited.discard(channel.decode())
-                    if not awaited and not self.is_open:
-                        self._open()
-                    self._heard(channel.decode())
+                self._take(kind, channel, body)
         finally:
             sending.cancel()
+
+    def _take(self, kind: bytes, channel: bytes, body: bytes) -> None:
+        if kind in (b"message", b"smessage"):
+            self._told(channel, body)
+        elif kind in (b"subscribe", b"ssubscribe"):
+            name = channel.decode()
+            self._awaited.discard(name)
+            if not self._awaited and not self.is_open:
+                self._open()
+            self._heard(name)
+        elif kind == b"sunsubscribe" and channel.decode() in self._channels:
+            # Nobody has asked for that: the cluster keeps this shard elsewhere from now on.
+            raise RedisConnectionError("the channels have moved")
 
     def _open(self) -> None:
         self.is_open = True
         # Whoever asked while the others were being taken up.
         for channel, waiting in self._channels.items():
             if waiting:
-                self._asked.put_nowait(("SUBSCRIBE", channel))
+                self._asked.put_nowait((SUBSCRIBE, channel))
         self._opened()
 
     def _heard(self, channel: str) -> None:
@@ -192,5 +206,6 @@ class RedisEar:
                     async with asyncio.timeout(PING_SECONDS):
                         command = await self._asked.get()
                 except TimeoutError:
-                    command = ("PING",)
-                await connection.send_command(*command)
+                    command = (PING,)
+                word = command[0] if command[0] == PING else self._node.word(command[0])
+                await connection.send_command(word, *command[1:])

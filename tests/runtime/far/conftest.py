@@ -22,5 +22,5 @@ def redis() -> Iterator[RedisServer]:
 @pytest.fixture
 async def town(redis: RedisServer) -> AsyncIterator[Town]:
     """One writer, two gateways."""
-    async with open_town(redis, gateways=2) as opened:
+    async with open_town(f"unix://{redis.socket_path}", gateways=2) as opened:
         yield opened

@@ -19,7 +19,6 @@ from persistence.bus.publisher import Publisher
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.clock import Clock
 from runtime.writer import Writer
-from testkit.redis import RedisServer
 from testkit.world import PaperWorld, vault
 from tests.gateway.open_house import OpenHouse, club_registry, open_house
 from tests.runtime.writing import answer
@@ -70,9 +69,8 @@ class Process:
 class Town:
     """All of it. The store of the log outlives every process."""
 
-    def __init__(self, redis: RedisServer) -> None:
-        self.redis = redis
-        self.url = f"unix://{redis.socket_path}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.registry = club_registry()
         self.store = MemoryStore(wall_ms)
         self.process = Process(self.url, self.store, self.registry)
@@ -92,9 +90,9 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(redis: RedisServer, gateways: int = 1) -> AsyncIterator[Town]:
-    """A town with a writer and so many gateways."""
-    town = Town(redis)
+async def open_town(url: str, gateways: int = 1) -> AsyncIterator[Town]:
+    """A town with a writer and so many gateways, around the Redis of this URL."""
+    town = Town(url)
     await town.process.start()
     async with AsyncExitStack() as stack:
         for _ in range(gateways):

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from engine.sequencer import Accepted, Refused
 from persistence.bus import far_writer, guests, wire
 from persistence.bus.keys import commands_key, entry_at, room_channel
+from testkit.redis import RedisServer
 from tests.gateway.club import Join, Say
 from tests.gateway.open_house import Client
 from tests.runtime.far.market import ADA, SHARD, Town, ask
@@ -40,30 +41,34 @@ async def say(town: Town, text: str, gateway: int = 0) -> Accepted | Refused:
     return await ask(town.houses[gateway].sink, Say(id=text, club="c1", text=text), ADA)
 
 
-async def test_listeners_get_what_was_said_while_redis_was_away(town: Town) -> None:
+async def test_listeners_get_what_was_said_while_redis_was_away(
+    town: Town, redis: RedisServer
+) -> None:
     """In order and once, although it was published to nobody."""
     async with member(town) as ada:
         await say(town, "before")
-        town.redis.stop()
+        redis.stop()
         writer = town.process.writer
         for text in ("a", "b", "c"):
             answered = asyncio.get_running_loop().create_future()
             writer.submit(Say(id=text, club="c1", text=text), ADA, answered.set_result)
             assert isinstance(await answered, Accepted)
-        town.redis.start()
+        redis.start()
         await say(town, "after")
         events = await ada.events(5)
     assert [event["data"]["text"] for event in events] == ["before", "a", "b", "c", "after"]
     assert [event["seq"] for event in events] == [2, 3, 4, 5, 6]
 
 
-async def test_a_command_waits_for_redis_and_is_decided_once(town: Town) -> None:
+async def test_a_command_waits_for_redis_and_is_decided_once(
+    town: Town, redis: RedisServer
+) -> None:
     """It was asked while Redis was away, which has forgotten everything when it is back."""
     async with member(town) as ada:
-        town.redis.stop()
+        redis.stop()
         waiting = asyncio.create_task(say(town, "patient"))
         await asyncio.sleep(0)
-        town.redis.start()
+        redis.start()
         answer = await waiting
         assert isinstance(answer, Accepted)
         assert not answer.duplicate
@@ -71,14 +76,16 @@ async def test_a_command_waits_for_redis_and_is_decided_once(town: Town) -> None
     assert texts(town) == ["patient"]
 
 
-async def test_what_stands_in_the_stream_is_decided_by_the_next_owner(town: Town) -> None:
+async def test_what_stands_in_the_stream_is_decided_by_the_next_owner(
+    town: Town, redis: RedisServer
+) -> None:
     """The writer was killed before it read; the gateway is told when its successor has decided."""
     async with member(town) as ada:
         await say(town, "one")
         await town.process.kill()
         waiting = asyncio.create_task(say(town, "two"))
-        async with Redis(unix_socket_path=town.redis.socket_path) as redis:
-            while not await redis.xlen(commands_key(SHARD)):  # noqa: ASYNC110
+        async with Redis(unix_socket_path=redis.socket_path) as asking:
+            while not await asking.xlen(commands_key(SHARD)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await town.succeed()
         answer = await waiting
@@ -111,7 +118,7 @@ async def _swallow(commands: object) -> None:
     """Nobody is told."""
 
 
-async def test_the_cursor_is_durable_with_the_records(town: Town) -> None:
+async def test_the_cursor_is_durable_with_the_records(town: Town, redis: RedisServer) -> None:
     """A successor that has forgotten all answers decides nothing again that the log knows."""
     await ask(town.houses[0].sink, Join(id="1", club="c1"), ADA)
     for number in range(20):
@@ -119,13 +126,13 @@ async def test_the_cursor_is_durable_with_the_records(town: Town) -> None:
     await town.process.kill()
     process = await town.succeed(reads=False)
     cursor = await process.log.load_mark("commands")
-    async with Redis(unix_socket_path=town.redis.socket_path) as redis:
-        unread = await redis.xrange(commands_key(SHARD), min=f"({entry_at(cursor)}")
+    async with Redis(unix_socket_path=redis.socket_path) as asking:
+        unread = await asking.xrange(commands_key(SHARD), min=f"({entry_at(cursor)}")
     requests = [r for _, fields in unread for r in wire.decode_asked(fields[b"b"]).requests]
     assert not [request for request in requests if isinstance(request, wire.Submit)]
 
 
-async def test_a_predecessor_is_not_heard(town: Town) -> None:
+async def test_a_predecessor_is_not_heard(town: Town, redis: RedisServer) -> None:
     """What a writer publishes late, after another has taken over, reaches nobody."""
     async with member(town) as ada:
         await say(town, "one")
@@ -133,10 +140,10 @@ async def test_a_predecessor_is_not_heard(town: Town) -> None:
         await town.process.kill()
         await town.succeed()
         await say(town, "two")
-        async with Redis(unix_socket_path=town.redis.socket_path) as redis:
+        async with Redis(unix_socket_path=redis.socket_path) as asking:
             late = wire.Message(1, 9, [wire.Heard("member", 4, b'{"type":"event","seq":4}')])
             for message in (stale, late):
-                await redis.publish(room_channel(SHARD, ROOM), wire.encode(message))
+                await asking.publish(room_channel(SHARD, ROOM), wire.encode(message))
         await say(town, "three")
         events = await ada.events(3)
     assert [event["data"].get("text") for event in events] == ["one", "two", "three"]
@@ -154,16 +161,16 @@ async def test_a_gap_is_seen_and_filled(town: Town) -> None:
     assert [event["data"]["text"] for event in events] == ["lost", "next"]
 
 
-async def test_who_missed_too_much_has_to_come_back(town: Town) -> None:
+async def test_who_missed_too_much_has_to_come_back(town: Town, redis: RedisServer) -> None:
     """More than a listener is told one by one: close code 4202, resume gets the room as it is."""
     async with member(town) as ada:
-        town.redis.stop()
+        redis.stop()
         writer = town.process.writer
         answers: list[object] = []
         for number in range(1_100):
             writer.submit(Say(id=f"n{number}", club="c1", text="x"), ADA, answers.append)
         await until(lambda: len(answers) == 1_100)
-        town.redis.start()
+        redis.start()
         code, reason = await ada.closed()
     assert code == 4202
     assert ROOM in reason
