@@ -83,6 +83,9 @@ async def serve_gateway(config: Config) -> int:
         looking.cancel()
         await asyncio.wait({looking})
         await halls.close()
+    if not looking.cancelled():
+        # A bug: it is to be seen, and another process to begin anew.
+        await looking
     return 0
 
 
@@ -108,8 +111,11 @@ class Halls(Handler):
     # Markets.
 
     async def look(self) -> None:
-        """Look which markets there are, for ever."""
+        """Look which markets there are, for ever; raises what has ended one of them."""
         while True:
+            for hall in self._halls.values():
+                if hall.serving.done():
+                    await hall.serving
             try:
                 (answer,) = await self._redis.ask([("HGETALL", MARKETS)])
             except (RedisAway, RedisRefused) as problem:

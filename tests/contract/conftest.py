@@ -1,4 +1,4 @@
-"""Fixtures of the contract suites: a log in memory, in SQLite and in Postgres."""
+"""Fixtures of the contract suites: logs in memory, SQLite and Postgres; writers near and far."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.ports import EventLog
+from testkit.redis import RedisFailed, RedisServer, find_binary
 from tests.contract.places import MemoryPlace, Open, Place, PostgresPlace, SqlitePlace
+from tests.contract.towns import AnyTown, near_town
+from tests.runtime.far.market import open_town
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -40,3 +43,19 @@ async def log(open_log: Open) -> EventLog:
     log = open_log()
     await log.acquire("first")
     return log
+
+
+@pytest.fixture(params=["near", "far"])
+async def town(request: pytest.FixtureRequest) -> AsyncIterator[AnyTown]:
+    """A writer and two gateways."""
+    if request.param == "near":
+        async with near_town() as near:
+            yield near
+        return
+    try:
+        binary = find_binary()
+    except RedisFailed as problem:
+        pytest.skip(str(problem))
+    with RedisServer(binary) as redis:
+        async with open_town(f"unix://{redis.socket_path}", gateways=2) as far:
+            yield far

@@ -1,7 +1,6 @@
 """A writer and gateways with a real Redis between them, in one process, to be cut and killed."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from persistence.bus.far_listeners import FarListeners
 from persistence.bus.far_writer import FarWriter
 from persistence.bus.publisher import Publisher
 from persistence.memory import MemoryLog, MemoryStore
-from runtime.clock import Clock
+from runtime.clock import Clock, wall_ms
 from runtime.writer import Writer
 from testkit.world import PaperWorld, vault
 from tests.gateway.open_house import OpenHouse, club_registry, open_house
@@ -26,11 +25,6 @@ from tests.runtime.writing import answer
 SHARD = 7
 ADA, BOB = Actor("ada", "user", "approved"), Actor("bob", "user", "approved")
 BOSS = Actor("boss", "admin", "approved")
-
-
-def wall_ms() -> int:
-    """The world's time."""
-    return time.time_ns() // 1_000_000
 
 
 class Process:
