@@ -16,14 +16,17 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench sim fuzz lock clean
+.PHONY: help run cluster test check bench load sim fuzz lock clean
 
 help: ## List the targets
 	@echo 'Targets (pass options on with ARGS="...", choose the interpreter with PYTHON=...):'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/run.installed ## Start the demo: ARGS="--port 9000"
 	@$(BIN)/outcry demo $(ARGS)
+
+cluster: $(VENV)/dev.installed ## Start engines and gateways with people, to hurt: ARGS="--engines 3"
+	@$(BIN)/python -m testkit.live $(ARGS)
 
 test: $(VENV)/dev.installed ## Run the tests: ARGS="-k auction", ARGS="-n0" one by one
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(SPREAD) $(ARGS)
@@ -37,6 +40,9 @@ check: $(VENV)/dev.installed ## Format, lint, types, import contracts, tests
 
 bench: $(VENV)/dev.installed ## Measure: ARGS="..."
 	@$(BIN)/outcry bench $(ARGS)
+
+load: $(VENV)/dev.installed ## Users by the hundred, with a page: ARGS="--headless -u 200 -r 20 -t 1m"
+	@$(BIN)/locust --locustfile bench/locustfile.py --web-host 127.0.0.1 $(ARGS)
 
 sim: $(VENV)/dev.installed ## Simulate the whole house from one seed: SEED=7
 	@$(BIN)/python -m testkit.simulator $(if $(SEED),--seed $(SEED)) $(ARGS)

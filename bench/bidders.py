@@ -41,13 +41,15 @@ class Lot:
     answered: so bids that are under way together do not get in one another's way, unless one
     overtakes another between the sockets; that one is refused, and counted as refused."""
 
-    __slots__ = ("_head", "auction", "minimum")
+    __slots__ = ("_head", "auction", "minimum", "taken")
 
     def __init__(self, auction: str, currency: str, minimum: int) -> None:
         self.auction = auction
         fields = {"type": "auction.place_bid", "auction": auction, "currency": currency}
         self._head = msgspec.json.encode(fields).removesuffix(b"}")
         self.minimum = minimum
+        self.taken = 0
+        """How many bids were accepted, as far as answers have come."""
 
     def next_bid(self, number: int) -> bytes:
         """The frame of the next bid, with `number` as its id."""
@@ -157,6 +159,7 @@ class Bidder(Link):
             return
         self._score.note(reply, due_ns)
         if reply.result is not None:
+            self.lot.taken += 1
             self.lot.learn(reply.result.minimum_bid)
         elif reply.details is not None:
             self.lot.learn(reply.details.minimum)

@@ -55,6 +55,17 @@ class Heard(Struct, gc=False):
         return self.type == "ok"
 
 
+class Target(Struct, frozen=True):
+    """Where a websocket is."""
+
+    host: str
+    port: int
+    is_secure: bool
+    netloc: str
+    path: str
+    """With the query, such as `?market=east`."""
+
+
 class ConnectionEnded(Exception):
     """The connection is gone; `code` is the close code, 1006 if there was none."""
 
@@ -72,11 +83,8 @@ class Link(asyncio.Protocol):
     """One websocket, without a thought for what is said on it: override `received`."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        target = urlsplit(url)
-        self._host = target.hostname or ""
-        self._port = target.port or (443 if target.scheme == "wss" else 80)
-        self._is_secure = target.scheme == "wss"
-        self._handshake = handshake(target.netloc, target.path, token)
+        self._target = target_of(url)
+        self._handshake = handshake(self._target.netloc, self._target.path, token)
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self._close_heard: tuple[int, str] | None = None
@@ -92,9 +100,10 @@ class Link(asyncio.Protocol):
 
         Raises OSError (also for a timeout), WireError, ConnectionEnded if it was closed."""
         loop = asyncio.get_running_loop()
-        tls = True if self._is_secure else None
-        async with _patience(f"no welcome from {self._host}:{self._port}"):
-            await loop.create_connection(lambda: self, self._host, self._port, ssl=tls)
+        host, port = self._target.host, self._target.port
+        tls = True if self._target.is_secure else None
+        async with _patience(f"no welcome from {host}:{port}"):
+            await loop.create_connection(lambda: self, host, port, ssl=tls)
             welcome = decode(await self._welcome)
         assert welcome.type == "welcome", f"the first message is the welcome, not {welcome.type}"
         self._house_ahead_ms = welcome.server_time - _monotonic_ms()
@@ -239,6 +248,15 @@ class Client(Link):
 
 
 decode = msgspec.json.Decoder(Heard).decode
+
+
+def target_of(url: str) -> Target:
+    """The parts of a websocket's address."""
+    parts = urlsplit(url)
+    is_secure = parts.scheme == "wss"
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    port = parts.port or (443 if is_secure else 80)
+    return Target(parts.hostname or "", port, is_secure, parts.netloc, path)
 
 
 def _monotonic_ms() -> int:

@@ -16,7 +16,9 @@ LIST, LEAST = 150_00, 130_00
 OFFERS = (100_00, 105_00, 110_00, 115_00, LEAST)
 """The most that one negotiation may have; the last is enough."""
 CURRENCY = "USD"
+PRICES = {"list_price": LIST, "min_price": LEAST, "currency": CURRENCY}
 PAPERS = ("ID_PROOF", "LICENCE")
+SIGN = {"name": "Fans", "address": "1 Market Road", "category": "fans"}
 
 
 class Haggling(Struct, frozen=True):
@@ -50,14 +52,16 @@ async def measure(house: House, plan: Haggling) -> Steady:
 
 async def open_shop(admin: Client, keeper: Client, shop: str, products: int) -> None:
     """A shop that is approved, and the terms of so many products. Raises CommandRefused."""
-    sign = {"name": "Fans", "address": "1 Market Road", "category": "fans"}
-    await keeper.must("shop.create", shop=shop, **sign)
-    files = [{"kind": kind, "file": f"{kind}-{shop}"} for kind in PAPERS]
-    await keeper.must("shop.upload_docs", shop=shop, files=files)
+    await keeper.must("shop.create", shop=shop, **SIGN)
+    await keeper.must("shop.upload_docs", shop=shop, files=papers(shop))
     await admin.must("shop.approve", shop=shop)
-    prices = {"list_price": LIST, "min_price": LEAST, "currency": CURRENCY}
     for number in range(products):
-        await keeper.must("negotiation.set_terms", shop=shop, product=f"p{number}", **prices)
+        await keeper.must("negotiation.set_terms", shop=shop, product=f"p{number}", **PRICES)
+
+
+def papers(shop: str) -> list[dict[str, str]]:
+    """What a shop shows before it is approved."""
+    return [{"kind": kind, "file": f"{kind}-{shop}"} for kind in PAPERS]
 
 
 async def _haggle_over_all(products: int, shop: str, customer: Client, tally: Tally) -> None:

@@ -201,20 +201,25 @@ def terms(pickup: Place, dropoff: Place) -> dict[str, Any]:
 
 async def pay(house: Client, order: dict[str, Any]) -> None:
     """The money of an order is held. Raises CommandRefused."""
+    for type_, fields in payment(order):
+        await house.must(type_, **fields)
+
+
+def payment(order: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The commands with which the money of an order comes into escrow."""
     escrow, payer = f"order.{order['order']}", order["customer"]
     share = {"payee": "owner", "kind": "seller", "gross": PRICE}
     plan = {"payer": payer, "currency": CURRENCY, "total": PRICE, "shares": [share]}
-    await house.must("escrow.open", escrow=escrow, **plan)
-    await house.must(
-        "ledger.provider_event",
-        provider="bench",
-        payment=order["order"],
-        kind="captured",
-        user=payer,
-        amount=PRICE,
-        currency=CURRENCY,
-        purpose=f"escrow:{escrow}",
-    )
+    captured = {
+        "provider": "bench",
+        "payment": order["order"],
+        "kind": "captured",
+        "user": payer,
+        "amount": PRICE,
+        "currency": CURRENCY,
+        "purpose": f"escrow:{escrow}",
+    }
+    return ("escrow.open", {"escrow": escrow, **plan}), ("ledger.provider_event", captured)
 
 
 def in_ms(nanoseconds: Any) -> dict[float, float]:

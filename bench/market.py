@@ -66,18 +66,7 @@ async def open_sales(manager: Client, sales: Iterable[Sale]) -> None:
 
     async def draw_up(sale: Sale) -> None:
         start_at = manager.house_now_ms() + DRAWING_UP_MS
-        await manager.must(
-            "auction.create",
-            auction=sale.auction,
-            vehicle=sale.auction,
-            kind="timed",
-            currency=sale.currency,
-            start_price=sale.start_price,
-            increments=sale.increments,
-            start_at=start_at,
-            end_at=start_at + DAY,
-            extension_window_ms=0,
-        )
+        await manager.must("auction.create", **draft(sale, start_at, DAY))
         await manager.must("auction.approve", auction=sale.auction)
         starts[sale.auction] = start_at
 
@@ -85,6 +74,21 @@ async def open_sales(manager: Client, sales: Iterable[Sale]) -> None:
     if starts:
         # The house fires due timers in order, so the last to start finds the others live.
         await _live(manager, max(starts, key=lambda auction: starts[auction]))
+
+
+def draft(sale: Sale, start_at: Millis, lasts_ms: Millis) -> dict[str, Any]:
+    """What `auction.create` is told of a sale."""
+    return {
+        "auction": sale.auction,
+        "vehicle": sale.auction,
+        "kind": "timed",
+        "currency": sale.currency,
+        "start_price": sale.start_price,
+        "increments": sale.increments,
+        "start_at": start_at,
+        "end_at": start_at + lasts_ms,
+        "extension_window_ms": 0,
+    }
 
 
 async def _live(manager: Client, auction: str) -> None:

@@ -45,9 +45,12 @@ class House(Struct, frozen=True):
         return issue_token(Config(jwt_secret=self.secret), user, role, kyc, TOKEN_LIFE)
 
 
-def add_house_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that name a running server; without them a bench starts one."""
-    parser.add_argument("--url", help="websocket of a running server; default: start one")
+def add_house_flags(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
+    """Flags that name a running server; without them a bench starts one. `many`: it may have
+    several doors, and `--url` may be given again."""
+    again = {"action": "append"} if many else {}
+    text = "websocket of a running server; default: start one"
+    parser.add_argument("--url", help=text + ("; again for each gateway" if many else ""), **again)
     parser.add_argument("--data", help="that server's --data folder, where its secret is")
     parser.add_argument("--token-secret", help=f"the secret itself [{SECRET_VARIABLE}]")
 
@@ -55,14 +58,27 @@ def add_house_flags(parser: argparse.ArgumentParser) -> None:
 @asynccontextmanager
 async def house_of(arguments: argparse.Namespace) -> AsyncIterator[House]:
     """The server that the flags name, or one of our own. Raises ServerError, OSError."""
-    if not arguments.url:
-        async with running() as house:
-            yield house
+    async with houses_of(arguments) as houses:
+        yield houses[0]
+
+
+@asynccontextmanager
+async def houses_of(arguments: argparse.Namespace) -> AsyncIterator[list[House]]:
+    """The doors of the server that the flags name, or of one of our own. Raises as `house_of`."""
+    urls = [arguments.url] if isinstance(arguments.url, str) else arguments.url
+    if urls:
+        yield [House(url, secret_of(arguments)) for url in urls]
         return
+    async with running() as house:
+        yield [house]
+
+
+def secret_of(arguments: argparse.Namespace) -> str:
+    """The secret that the flags name. Raises ServerError if they name none, OSError."""
     secret = arguments.token_secret or os.environ.get(SECRET_VARIABLE)
     if not secret and not arguments.data:
         raise ServerError(f"--url needs --data, --token-secret or {SECRET_VARIABLE}")
-    yield House(arguments.url, secret or _secret_in(arguments.data))
+    return secret or _secret_in(arguments.data)
 
 
 def _secret_in(data: str) -> str:
