@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from engine.kernel.outside import Compose, Errand, Letter
+from engine.kernel.outside import Compose, Errand, Letter, PayBack
 
 
 class NotDone(Exception):
@@ -53,11 +53,16 @@ class Job(Struct, frozen=True):
 
     @property
     def channel(self) -> str:
-        """`email`, `sms`, or `text` for a sentence that is wanted."""
+        """`email`, `sms`, `text` for a sentence that is wanted, `refund` for money."""
+        if isinstance(self.errand, PayBack):
+            return "refund"
         return self.errand.channel if isinstance(self.errand, Letter) else "text"
 
     @property
     def template(self) -> str:
+        """Which letter or sentence it is, or through which provider money goes back."""
+        if isinstance(self.errand, PayBack):
+            return self.errand.provider
         return self.errand.template if isinstance(self.errand, Letter | Compose) else ""
 
     def is_expired(self, now: int) -> bool:

@@ -22,6 +22,7 @@ from runtime.archive_command import (
 from runtime.config import Config, ConfigError, add_flags, print_config, read_config
 from runtime.log_choice import place_of
 from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
+from runtime.sandbox_refunds import add_refunds_arguments, sandbox_refunds
 from runtime.shards_command import add_shards_arguments, shards
 from runtime.tokens import issue_token
 from runtime.verify import VerifyError
@@ -37,7 +38,7 @@ OF_GATEWAYS = frozenset(
     {
         *("rate_user", "rate_guest", "connections", "connections_per_user", "proxies", "origins"),
         *("jwt_secret", "jwks", "jwt_algorithm", "jwt_issuer", "jwt_audience"),
-        *("stripe_webhook_secret", "razorpay_webhook_secret", "paystack_secret_key"),
+        *("stripe_webhook_secret", "razorpay_webhook_secret"),
         *("webhook_secret", "ping_interval_ms", "backlog_bytes"),
     }
 )
@@ -46,6 +47,8 @@ OF_WRITERS = frozenset(
         *("postgres", "markets", "notifier", "smtp_url", "mail_from", "sms_url", "sms_secret"),
         *("text_url", "text_secret", "text_model"),
         *("google_audience", "google_jwks", "apple_audience", "apple_jwks"),
+        *("stripe_secret_key", "stripe_api", "razorpay_key", "razorpay_api"),
+        *("paystack_api", "sandbox_api"),
     }
 )
 SETTINGS = tuple(name for name in Config.__struct_fields__ if name != "test_clock")
@@ -123,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     pay = _command(commands, "sandbox-pay", sandbox_pay, "play a provider that tells of a payment")
     add_flags(pay, PAY_FLAGS)
     add_pay_arguments(pay)
+    refunds = _command(
+        commands, "sandbox-refunds", sandbox_refunds, "play a provider that is told of refunds"
+    )
+    add_refunds_arguments(refunds)
     for name, act, add_arguments, text in OF_LOGS:
         of_log = _command(commands, name, _waiting(act), text)
         add_flags(of_log, LOG_FLAGS)

@@ -84,6 +84,24 @@ class Config(Struct, frozen=True, kw_only=True):
     paystack_secret_key: Annotated[
         str, Meta(description="secret key of the Paystack account; several: comma-separated")
     ] = ""
+    stripe_secret_key: Annotated[
+        str, Meta(description="secret key that Stripe is told of refunds with, sk_…")
+    ] = ""
+    stripe_api: Annotated[str, Meta(description="address of Stripe's API")] = (
+        "https://api.stripe.com"
+    )
+    razorpay_key: Annotated[
+        str, Meta(description="key that Razorpay is told of refunds with: key_id:key_secret")
+    ] = ""
+    razorpay_api: Annotated[str, Meta(description="address of Razorpay's API")] = (
+        "https://api.razorpay.com"
+    )
+    paystack_api: Annotated[str, Meta(description="address of Paystack's API")] = (
+        "https://api.paystack.co"
+    )
+    sandbox_api: Annotated[
+        str, Meta(description="address of `outcry sandbox-refunds`; default: all refunds are paid")
+    ] = ""
     notifier: Annotated[
         str,
         Meta(
@@ -151,6 +169,8 @@ SECRETS = frozenset(
         "stripe_webhook_secret",
         "razorpay_webhook_secret",
         "paystack_secret_key",
+        "stripe_secret_key",
+        "razorpay_key",
     }
 )
 

@@ -7,8 +7,9 @@ from email.utils import parseaddr
 from pathlib import Path
 
 from engine.contract import Command
-from engine.kernel.outside import Compose
+from engine.kernel.outside import Compose, PayBack
 from engine.ports import CommandSink
+from gateway.hooks import paystack, razorpay, sandbox, stripe
 from runtime.breaker import Breaker
 from runtime.carrying import Carrier, Job
 from runtime.config import Config, ConfigError
@@ -21,6 +22,14 @@ from runtime.notifiers import (
     SmsNotifier,
     TerminalNotifier,
 )
+from runtime.refund_providers import (
+    PaperRefunds,
+    PaystackRefunds,
+    RazorpayRefunds,
+    SandboxRefunds,
+    StripeRefunds,
+)
+from runtime.refunds import RefundCarrier, RefundProvider
 from runtime.smtp import SmtpNotifier, read_server
 from runtime.texts import ChatProvider, PlainProvider, TextCarrier, TextProvider
 
@@ -29,16 +38,22 @@ SMS = "sms"
 
 
 class Carriers(Carrier):
-    """Letters to the notifiers, sentences to the text provider."""
+    """Letters to the notifiers, sentences to the text provider, refunds to payment providers."""
 
-    def __init__(self, letters: Carrier, texts: TextCarrier) -> None:
+    def __init__(self, letters: Carrier, texts: TextCarrier, refunds: Carrier) -> None:
         self.text_counts = texts.counts
         self._letters = letters
         self._texts = texts
+        self._refunds = refunds
 
     async def carry(self, job: Job) -> None:
-        carrier = self._texts if isinstance(job.errand, Compose) else self._letters
-        await carrier.carry(job)
+        match job.errand:
+            case Compose():
+                await self._texts.carry(job)
+            case PayBack():
+                await self._refunds.carry(job)
+            case _:
+                await self._letters.carry(job)
 
 
 def carriers_of(
@@ -50,7 +65,30 @@ def carriers_of(
     """Raises ConfigError."""
     breaker = Breaker(time.monotonic)
     texts = TextCarrier(commands, _text_provider(config, http), breaker, sink, asyncio.sleep)
-    return Carriers(LetterCarrier(notifiers_of(config, http)), texts)
+    refunds = RefundCarrier(refund_providers(config, http), sink, asyncio.sleep)
+    return Carriers(LetterCarrier(notifiers_of(config, http)), texts, refunds)
+
+
+def refund_providers(config: Config, http: HttpOut) -> dict[str, RefundProvider]:
+    """Those through which the house can send money back. Raises ConfigError."""
+    found: dict[str, RefundProvider] = {sandbox.NAME: PaperRefunds()}
+    if config.sandbox_api:
+        address = _address("--sandbox-api", config.sandbox_api)
+        found[sandbox.NAME] = SandboxRefunds(http, address)
+    if config.stripe_secret_key:
+        address = _address("--stripe-api", config.stripe_api)
+        found[stripe.NAME] = StripeRefunds(http, address, config.stripe_secret_key)
+    if config.razorpay_key:
+        if not all(config.razorpay_key.partition(":")):
+            raise ConfigError("--razorpay-key is no key_id:key_secret")
+        address = _address("--razorpay-api", config.razorpay_api)
+        found[razorpay.NAME] = RazorpayRefunds(http, address, config.razorpay_key)
+    if config.paystack_secret_key:
+        address = _address("--paystack-api", config.paystack_api)
+        # The first is the one that counts as new, if there are several.
+        key = config.paystack_secret_key.partition(",")[0].strip()
+        found[paystack.NAME] = PaystackRefunds(http, address, key)
+    return found
 
 
 def notifiers_of(config: Config, http: HttpOut) -> dict[str, Notifier]:

@@ -20,7 +20,7 @@ from engine.kernel.actor import ADMIN, THE_HOUSE, Actor
 from engine.kernel.market import BUILT_IN, Market
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
-from engine.ledger.commands import Deposit
+from engine.ledger.commands import Deposit, ReportRefund
 from engine.registry import build_registry, find_domains
 from engine.room import Room
 from engine.sequencer import errands_of
@@ -97,6 +97,25 @@ class House:
             reference=f"deposit-{self._deposits}",
         )
         return self.given((CASHIER, command))
+
+    def sent_back(self, currency: str = "NGN") -> Self:
+        """Payment providers have sent back whatever they were told to."""
+        refunds = self.state(f"ledger:{currency}").refunds
+        return self.given(
+            *(
+                (
+                    THE_HOUSE,
+                    ReportRefund(
+                        id=f"refund-{currency}-{id_}-{refund.attempt}",
+                        currency=currency,
+                        refund=id_,
+                        attempt=refund.attempt,
+                        outcome="paid",
+                    ),
+                )
+                for id_, refund in list(refunds.items())
+            )
+        )
 
     # When.
 

@@ -35,8 +35,8 @@ class NaiveEscrow:
         self._shares: dict[Key, Fields] = {}
         self._gone: set[Key] = set()
         """Shares that have gone out, released or refunded: once, and never again."""
-        self._back = 0
-        """What the payer has had back."""
+        self._ends: set[str] = set()
+        """How shares have gone out: also those of which a discount has left no part at all."""
 
     @property
     def due(self) -> int | None:
@@ -95,6 +95,7 @@ class NaiveEscrow:
             key = self._goes(share)
             expect(share["gross"] == self._shares[key]["gross"], f"{self.room}: {share}")
         self._are_paid(event)
+        self._ends.add("released")
         self._close()
 
     def _on_refunded(self, _: int, event: Fields) -> None:
@@ -104,7 +105,7 @@ class NaiveEscrow:
             self._goes(share)
         left = before - sum(self._parts.values())
         expect(event["amount"] == left, f"{self.room}: {event['amount']} of {left} comes back")
-        self._back += left
+        self._ends.add("refunded")
         self._close()
 
     def _on_disputed(self, _: int, __: Fields) -> None:
@@ -119,7 +120,6 @@ class NaiveEscrow:
         self._are_paid(event)
         for key in list(self._parts):
             self._goes({"payee": key[0], "kind": key[1]})
-        self._back += event["to_payer"]
         self.status = event["outcome"]
 
     def _on_payment_mismatched(self, _: int, event: Fields) -> None:
@@ -155,11 +155,8 @@ class NaiveEscrow:
 
     def _close(self) -> None:
         if not self._parts:
-            self.status = "split"
-            if self._back == self._terms["total"]:
-                self.status = "refunded"
-            elif not self._back:
-                self.status = "released"
+            (end, *others) = self._ends
+            self.status = "split" if others else end
 
 
 def credits_of(postings: Sequence[Fields], accounts: Sequence[str]) -> dict[str, int]:

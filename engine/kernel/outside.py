@@ -91,6 +91,24 @@ class Forward(Errand, frozen=True):
     market: str
 
 
+class PayBack(Errand, frozen=True):
+    """A payment provider is to send money back, or to be asked how that stands. What it says comes
+    back as `ledger.report_refund`."""
+
+    refund: str
+    currency: str
+    provider: str
+    payment: str
+    """The provider's own id of the payment."""
+    amount: int
+    """Minor units."""
+    attempt: int
+    instruction: int
+    """Of a refund: the same one has no second effect with the provider, however often told."""
+    reference: str = ""
+    """The provider's own id of the refund: then it is only asked."""
+
+
 class Compose(Errand, frozen=True):
     """A sentence is wanted from the text provider. What it says comes back as a command of the
     house: `answer` is the command's type, its fields are `fields` and `text`."""

@@ -14,6 +14,8 @@ from engine.ledger.accounts import PayableKind
 
 WALLET = "wallet"
 
+RefundOutcome = Literal["paid", "accepted", "refused", "unanswered"]
+
 Reference = Annotated[str, Meta(min_length=1, max_length=128)]
 Purpose = Annotated[
     str,
@@ -112,6 +114,35 @@ class SettleIncident(LedgerCommand, frozen=True, tag="ledger.settle_incident"):
 
     ROLES: ClassVar = frozenset({MANAGER, ADMIN})
     incident: Id
+    reason: Reason = ""
+
+
+class ReportRefund(LedgerCommand, frozen=True, tag="ledger.report_refund"):
+    """What came of telling a provider to send a payment back, or of asking it."""
+
+    ROLES: ClassVar = frozenset({SYSTEM})
+    refund: Id
+    attempt: Annotated[int, Meta(ge=1)]
+    outcome: RefundOutcome
+    """`unanswered`: nobody knows whether it has heard. `refused`: it never will."""
+    reference: Annotated[str, Meta(max_length=128)] = ""
+    """The provider's own id of the refund."""
+    reason: Reason = ""
+
+
+class RetryRefund(LedgerCommand, frozen=True, tag="ledger.retry_refund"):
+    """Tell the provider again, now. It is the same instruction to it, unless it has said no."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    refund: Id
+
+
+class SettleRefund(LedgerCommand, frozen=True, tag="ledger.settle_refund"):
+    """Say that the provider was told by hand, or give the money to the payer's wallet instead."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    refund: Id
+    to_wallet: bool = False
     reason: Reason = ""
 
 

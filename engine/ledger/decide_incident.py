@@ -3,10 +3,8 @@
 from engine.contract import Context, Decision
 from engine.kernel.ids import split_room
 from engine.kernel.outcome import Rejected
-from engine.kernel.posting import Transfer
 from engine.ledger import commands as c
 from engine.ledger import events as e
-from engine.ledger.accounts import clearing, external
 from engine.ledger.codes import INCIDENT_NOT_FOUND
 from engine.ledger.messages import OpenIncident
 from engine.ledger.refusals import reason_required
@@ -30,7 +28,7 @@ def open_incident(state: Journal, message: OpenIncident, ctx: Context) -> Decisi
 
 
 def settle_incident(state: Journal, command: c.SettleIncident, _: Context) -> Decision:
-    """The money goes back to where it came from (P9)."""
+    """The money goes back to where it came from (P9): `return_payment` tells the provider."""
     incident = state.incidents.get(command.incident)
     if incident is None:
         return Rejected(
@@ -40,8 +38,15 @@ def settle_incident(state: Journal, command: c.SettleIncident, _: Context) -> De
         )
     if not command.reason:
         return reason_required()
-    transit, outside = clearing(incident.provider), external(incident.provider)
-    back = Transfer(
-        transit, outside, incident.amount, incident.currency, "refund", incident.payment
-    )
-    return [e.IncidentSettled(incident=command.incident, reason=command.reason, postings=(back,))]
+    return [
+        e.IncidentSettled(
+            incident=command.incident,
+            reason=command.reason,
+            room=incident.room,
+            payment=incident.payment,
+            payer=incident.payer,
+            amount=incident.amount,
+            currency=incident.currency,
+            provider=incident.provider,
+        )
+    ]

@@ -10,7 +10,7 @@ from engine.ledger import commands as c
 from engine.ledger import events as e
 from engine.ledger.accounts import MANUAL, clearing, external, wallet
 from engine.ledger.codes import DUPLICATE_PROVIDER_EVENT, DUPLICATE_REFERENCE
-from engine.ledger.messages import PaymentCaptured
+from engine.ledger.messages import PaymentCaptured, ReturnPayment
 from engine.ledger.state import Journal
 
 
@@ -69,10 +69,7 @@ def _captured(command: c.ProviderEvent, facts: dict[str, Any], ctx: Context) -> 
         onward = _to_wallet(provider, command.user, amount, currency, command.payment)
         return e.PaymentReceived(**facts, postings=(captured, onward))
     if ctx.peek(command.purpose) is None:
-        back = Transfer(
-            clearing(provider), external(provider), amount, currency, "refund", command.payment
-        )
-        return e.PaymentReturned(**facts, postings=(captured, back))
+        return e.PaymentReturned(**facts, postings=(captured,))
     return e.PaymentReceived(**facts, postings=(captured,))
 
 
@@ -96,3 +93,19 @@ def tell_the_room(_: Journal, event: Event, __: Context) -> Sequence[Reaction]:
         provider=event.provider,
     )
     return (Send(event.purpose, told),)
+
+
+def send_back(event: Event, ctx: Context) -> Sequence[Reaction]:
+    """A payment for nothing, or one that did not fit, goes back through its provider (P9)."""
+    if not isinstance(event, e.PaymentReturned | e.IncidentSettled):
+        return ()
+    room = event.purpose if isinstance(event, e.PaymentReturned) else event.room
+    payer = event.user if isinstance(event, e.PaymentReturned) else event.payer
+    told = ReturnPayment(
+        room=room,
+        payment=event.payment,
+        payer=payer,
+        amount=event.amount,
+        provider=event.provider,
+    )
+    return (Send(ctx.room, told),)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from engine.contract import Context, Decision, Event, Notify, Person, Reaction, Wake
+from engine.contract import Context, Decision, Event, Notify, Person, Reaction
 from engine.kernel.ids import room_name
 from engine.kernel.limits import PAYOUT_BATCH_MAX
 from engine.kernel.outcome import KYC_REQUIRED, Rejected
@@ -79,12 +79,12 @@ def _requested(
     )
 
 
-def due(state: Journal, _: Millis) -> Millis | None:
-    """The next try of a payout that the provider could not pay."""
-    return min(state.retries.values(), default=None)
+def due(state: Journal) -> Iterable[Millis]:
+    """When payouts that the provider could not pay are tried again."""
+    return state.retries.values()
 
 
-def wake(state: Journal, _: Wake, ctx: Context) -> Decision:
+def wake(state: Journal, ctx: Context) -> list[Event]:
     """The provider is about to be told again (accounts 7)."""
     ids = sorted(id_ for id_, retry_at in state.retries.items() if retry_at <= ctx.now)
     return [e.WithdrawalStarted(withdrawal=id_) for id_ in ids]

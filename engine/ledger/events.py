@@ -8,6 +8,7 @@ from engine.contract import Event
 from engine.kernel.time import Millis
 
 PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
+RefundStatus = Literal["started", "paid"]
 
 
 class Deposited(Event, frozen=True, tag="ledger.deposited"):
@@ -126,6 +127,87 @@ class IncidentSettled(Event, frozen=True, tag="ledger.incident_settled"):
 
     incident: str
     reason: str
+    room: str = ""
+    payment: str = ""
+    payer: str = ""
+    amount: int = 0
+    currency: str = ""
+    provider: str = ""
+    """Empty in old logs, where the event itself sent the money out."""
+
+
+class RefundStarted(Event, frozen=True, tag="ledger.refund_started"):
+    """The provider is about to be told to send a payment back, or to be asked how that stands
+    (accounts P9). All of the first of them lies in CLEARING."""
+
+    refund: str
+    room: str
+    """Whose payment it was."""
+    provider: str
+    payment: str
+    payer: str
+    amount: int
+    currency: str
+    attempt: int
+    """1, 2, 3 …: which time the provider hears of it."""
+    instruction: int = 1
+    """What the provider tells a repeat by: another one only after it has said no for good."""
+    reference: str = ""
+    """The provider's own id of the refund, once it has said one: then it is only asked."""
+
+
+class RefundAccepted(Event, frozen=True, tag="ledger.refund_accepted"):
+    """The provider is at it; it is asked again."""
+
+    refund: str
+    reference: str
+    look_at: Millis
+
+
+class RefundPostponed(Event, frozen=True, tag="ledger.refund_postponed"):
+    """The provider could not be told; it is tried again (accounts 7, as a payout)."""
+
+    refund: str
+    reason: str
+    attempt: int
+    retry_at: Millis
+
+
+class RefundFailed(Event, frozen=True, tag="ledger.refund_failed"):
+    """The provider does not send it back, and staff must look. The money stays in CLEARING."""
+
+    refund: str
+    reason: str
+    is_refused: bool
+    """Whether the provider said no. If not, nobody knows whether it has heard."""
+
+
+class RefundPaid(Event, frozen=True, tag="ledger.refund_paid"):
+    """The money is back with its payer, and has left CLEARING (accounts P9)."""
+
+    refund: str
+    room: str
+    provider: str
+    payment: str
+    payer: str
+    amount: int
+    currency: str
+    reference: str = ""
+    to_wallet: bool = False
+    by: str = ""
+    """Who has settled it by hand; empty: the provider sent it."""
+    reason: str = ""
+
+
+class RefundChanged(Event, frozen=True, tag="ledger.refund_changed"):
+    """To a payer: a payment is on its way back, or is back."""
+
+    refund: str
+    status: RefundStatus
+    payment: str
+    amount: int
+    currency: str
+    room: str
 
 
 class AdjustmentProposed(Event, frozen=True, tag="ledger.adjustment_proposed"):

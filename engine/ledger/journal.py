@@ -7,24 +7,26 @@ to; here stands what belongs to no other room.
 from collections.abc import Sequence
 from typing import Any
 
-from engine.contract import Context, Domain, Event, Reaction, Wake, fields_of
+from engine.contract import Context, Decision, Domain, Event, Reaction, Wake, fields_of
 from engine.kernel.actor import MANAGER
 from engine.kernel.ids import split_room
+from engine.kernel.time import Millis
 from engine.ledger import commands as c
+from engine.ledger import decide_payout as payout
+from engine.ledger import decide_refund as refund
 from engine.ledger import events as e
 from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
 from engine.ledger.codes import LEDGER_CODES
 from engine.ledger.decide_adjustment import adjust, approve_adjustment, refuse_adjustment
 from engine.ledger.decide_incident import open_incident, settle_incident
-from engine.ledger.decide_money_in import deposit, provider_event, tell_the_room
-from engine.ledger.decide_payout import due, payout_batch, request_payout, tell_the_payee, wake
+from engine.ledger.decide_money_in import deposit, provider_event, send_back, tell_the_room
 from engine.ledger.decide_withdrawal import (
     complete_withdrawal,
     fail_withdrawal,
     start_withdrawal,
     withdraw,
 )
-from engine.ledger.messages import OpenIncident
+from engine.ledger.messages import OpenIncident, ReturnPayment
 from engine.ledger.state import (
     Journal,
     check,
@@ -34,6 +36,11 @@ from engine.ledger.state import (
     on_incident,
     on_postponed,
     on_proposed,
+    on_refund_accepted,
+    on_refund_failed,
+    on_refund_paid,
+    on_refund_postponed,
+    on_refund_started,
     on_refused,
     on_requested,
     on_settled,
@@ -53,6 +60,11 @@ _FOR_MANAGERS = (
     e.AdjustmentRefused,
     e.IncidentOpened,
     e.IncidentSettled,
+    e.RefundStarted,
+    e.RefundAccepted,
+    e.RefundPostponed,
+    e.RefundFailed,
+    e.RefundPaid,
 )
 
 
@@ -120,7 +132,12 @@ def view(state: Journal, ctx: Context) -> Any:
     currency = split_room(ctx.room)[1]
     proposals = {id_: fields_of(proposal) for id_, proposal in state.proposals.items()}
     incidents = {id_: fields_of(incident) for id_, incident in state.incidents.items()}
-    waiting = {"currency": currency, "proposals": proposals, "incidents": incidents}
+    waiting = {
+        "currency": currency,
+        "proposals": proposals,
+        "incidents": incidents,
+        "refunds": state.refunds,
+    }
     if ctx.actor.role not in SEES_EVERY_WALLET:
         return waiting
     accounts = ctx.ledger.accounts(currency)
@@ -134,8 +151,24 @@ def view(state: Journal, ctx: Context) -> Any:
 
 
 def react(state: Journal, event: Event, ctx: Context) -> Sequence[Reaction]:
-    """A payment for a room is told to that room, and a payout to its payee."""
-    return (*tell_the_room(state, event, ctx), *tell_the_payee(event))
+    """A payment for a room is told to that room, a payout to its payee, a refund to its payer; what
+    does not fit is sent back."""
+    return (
+        *tell_the_room(state, event, ctx),
+        *send_back(event, ctx),
+        *payout.tell_the_payee(event),
+        *refund.tell_the_payer(event),
+    )
+
+
+def due(state: Journal, _: Millis) -> Millis | None:
+    """The next try of a payout or a refund."""
+    return min((*payout.due(state), *refund.due(state)), default=None)
+
+
+def wake(state: Journal, _: Wake, ctx: Context) -> Decision:
+    """Providers are told again (accounts 7)."""
+    return [*payout.wake(state, ctx), *refund.wake(state, ctx)]
 
 
 JOURNAL = Domain(
@@ -154,10 +187,14 @@ JOURNAL = Domain(
         c.ApproveAdjustment: approve_adjustment,
         c.RefuseAdjustment: refuse_adjustment,
         c.Statement: statement,
-        c.RequestPayout: request_payout,
-        c.PayoutBatch: payout_batch,
+        c.RequestPayout: payout.request_payout,
+        c.PayoutBatch: payout.payout_batch,
         c.SettleIncident: settle_incident,
+        c.ReportRefund: refund.report_refund,
+        c.RetryRefund: refund.retry_refund,
+        c.SettleRefund: refund.settle_refund,
         OpenIncident: open_incident,
+        ReturnPayment: refund.return_payment,
         Wake: wake,
     },
     evolve={
@@ -175,6 +212,11 @@ JOURNAL = Domain(
         e.PayoutPostponed: on_postponed,
         e.IncidentOpened: on_incident,
         e.IncidentSettled: on_settled,
+        e.RefundStarted: on_refund_started,
+        e.RefundAccepted: on_refund_accepted,
+        e.RefundPostponed: on_refund_postponed,
+        e.RefundFailed: on_refund_failed,
+        e.RefundPaid: on_refund_paid,
     },
     result=result,
     react=react,
@@ -183,7 +225,8 @@ JOURNAL = Domain(
     audience=audience,
     show=show,
     view=view,
-    notices=(e.EntryPosted, e.PayoutChanged),
+    notices=(e.EntryPosted, e.PayoutChanged, e.RefundChanged),
+    errands=refund.errands,
     codes=LEDGER_CODES,
     workload=workload,
 )

@@ -32,6 +32,19 @@ class OpenIncident(Message, frozen=True, tag="ledger.open_incident"):
     expected: int
 
 
+class ReturnPayment(Message, frozen=True, tag="ledger.return_payment"):
+    """To `ledger:{currency}`: so much of a payment lies in CLEARING, put there or left there by the
+    event that sends this, and is to go back to whoever paid (accounts P9). Sent once."""
+
+    room: str
+    """Whose payment it was."""
+    payment: str
+    """The provider's id of it."""
+    payer: str
+    amount: int
+    provider: str
+
+
 class OpenEscrow(Message, frozen=True, tag="escrow.open_escrow"):
     """To an escrow's room: draw it up. The same again has no effect; shares and the platform's
     part must make the total, or it is a dead letter."""

@@ -1,5 +1,7 @@
 """What a currency's room remembers beside the book, and how its events change that."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from engine.contract import Event
@@ -19,6 +21,29 @@ class Withdrawal(Struct):
     """How often the provider has been told."""
 
 
+class Refund(Struct):
+    """A payment on its way back. Those that are done are in the log only."""
+
+    room: str
+    provider: str
+    payment: str
+    payer: str
+    amount: int
+    status: Literal["telling", "accepted", "postponed", "failed"] = "telling"
+    attempt: int = 0
+    """How often the provider has heard of it."""
+    tries: int = 0
+    """Since staff last began it anew."""
+    looks: int = 0
+    """How often the provider has said that it is at it."""
+    instruction: int = 1
+    reference: str = ""
+    due_at: Millis | None = None
+    """When the provider hears of it again."""
+    is_refused: bool = False
+    reason: str = ""
+
+
 class Journal(Struct):
     """The state of a room `ledger:{currency}`."""
 
@@ -29,6 +54,8 @@ class Journal(Struct):
     retries: dict[str, Millis] = {}
     """Payouts that the provider is told of again, and when."""
     incidents: dict[str, e.IncidentOpened] = {}
+    refunds: dict[str, Refund] = {}
+    refunds_made: int = 0
 
 
 def on_booked(_state: Journal, _event: Event, _at: Millis) -> None:
@@ -88,6 +115,45 @@ def on_settled(state: Journal, event: e.IncidentSettled, _: Millis) -> None:
     del state.incidents[event.incident]
 
 
+def on_refund_started(state: Journal, event: e.RefundStarted, _: Millis) -> None:
+    """The first of a refund opens it."""
+    found = state.refunds.get(event.refund)
+    if found is None:
+        state.refunds_made += 1
+        found = state.refunds[event.refund] = Refund(
+            event.room, event.provider, event.payment, event.payer, event.amount
+        )
+    if found.status == "failed":
+        found.tries = 0
+    found.status, found.due_at = "telling", None
+    found.attempt, found.tries = event.attempt, found.tries + 1
+    found.instruction, found.reference = event.instruction, event.reference
+
+
+def on_refund_accepted(state: Journal, event: e.RefundAccepted, _: Millis) -> None:
+    """The provider is asked again later."""
+    found = state.refunds[event.refund]
+    found.status, found.due_at = "accepted", event.look_at
+    found.looks, found.reference = found.looks + 1, event.reference
+
+
+def on_refund_postponed(state: Journal, event: e.RefundPostponed, _: Millis) -> None:
+    """It waits for its next try."""
+    found = state.refunds[event.refund]
+    found.status, found.due_at, found.reason = "postponed", event.retry_at, event.reason
+
+
+def on_refund_failed(state: Journal, event: e.RefundFailed, _: Millis) -> None:
+    """It waits for staff."""
+    found = state.refunds[event.refund]
+    found.status, found.reason, found.is_refused = "failed", event.reason, event.is_refused
+
+
+def on_refund_paid(state: Journal, event: e.RefundPaid, _: Millis) -> None:
+    """Nothing of it is left to do."""
+    del state.refunds[event.refund]
+
+
 def check(state: Journal) -> None:
     """Assert what the state alone can show of accounts 3."""
     assert state.retries.keys() <= state.withdrawals.keys(), "accounts 3: a retry of nothing"
@@ -95,3 +161,7 @@ def check(state: Journal) -> None:
         open_ = state.withdrawals[id_]
         assert open_.source, f"accounts 3: {id_} is of a wallet, and is tried again"
         assert not open_.processing, f"accounts 3: {id_} waits while it is under way"
+    for id_, refund in state.refunds.items():
+        assert refund.amount > 0, f"accounts P9: {id_} sends nothing back"
+        waits = refund.status in ("accepted", "postponed")
+        assert waits == (refund.due_at is not None), f"accounts P9: {id_} is not looked after"

@@ -5,6 +5,7 @@ right.
 """
 
 from collections.abc import Callable
+from typing import get_args
 
 from engine.contract import Command, Dice, Stage
 from engine.kernel.actor import ADMIN, MANAGER, SYSTEM, USER, Actor
@@ -68,6 +69,31 @@ def _carry_on(dice: Dice, stage: Stage) -> Asked:
     return _staff(dice, stage, ADMIN), dice.choice(commands)
 
 
+def _refund(dice: Dice, stage: Stage) -> Asked:
+    """A provider answers, or staff act; which attempt it is, is a guess, mostly right."""
+    guess = f"r{dice.randrange(1, GUESSES)}"
+    outcomes: tuple[c.RefundOutcome, ...] = get_args(c.RefundOutcome)
+    report = c.ReportRefund(
+        id=stage.id,
+        currency=stage.currency,
+        refund=guess,
+        attempt=dice.choice((1, 1, 2, 3)),
+        outcome=dice.choice(outcomes),
+        reason="it says 400",
+    )
+    retry = c.RetryRefund(id=stage.id, currency=stage.currency, refund=guess)
+    settle = c.SettleRefund(
+        id=stage.id,
+        currency=stage.currency,
+        refund=guess,
+        to_wallet=dice.choice((False, True)),
+        reason=dice.choice(("sent by hand", "")),
+    )
+    if dice.randrange(0, 3):
+        return Actor("house", SYSTEM), report
+    return _staff(dice, stage, MANAGER), dice.choice((retry, settle))
+
+
 def _adjust(dice: Dice, stage: Stage) -> Asked:
     command = c.Adjust(
         id=stage.id,
@@ -106,6 +132,7 @@ _MAKERS: tuple[Maker, ...] = (
     _provider_event,
     _withdraw,
     _carry_on,
+    *(_refund,) * 2,
     _adjust,
     _decide_adjustment,
     _statement,

@@ -26,7 +26,7 @@ SIGNATURE_HEADER = "x-paystack-signature"
 SUCCEEDED = "charge.success"
 FAILED = "charge.failed"
 
-_SCALES = {"XOF": Fraction(1, 100), "RWF": Fraction(1, 100)}
+SCALES = {"XOF": Fraction(1, 100), "RWF": Fraction(1, 100)}
 """Paystack counts hundredths everywhere; ISO 4217 knows none of these currencies."""
 
 
@@ -73,6 +73,6 @@ def read(body: bytes) -> Heard:
             amount=charge.amount,
             currency=charge.currency,
             metadata=charge.metadata,
-            scale=_SCALES.get(charge.currency, Fraction(1)),
+            scale=SCALES.get(charge.currency, Fraction(1)),
         )
     )

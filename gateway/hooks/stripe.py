@@ -26,7 +26,7 @@ SIGNATURE_HEADER = "Stripe-Signature"
 SUCCEEDED = "payment_intent.succeeded"
 FAILED = "payment_intent.payment_failed"
 
-_SCALES = {"ISK": Fraction(1, 100), "UGX": Fraction(1, 100), "MGA": Fraction(100)}
+SCALES = {"ISK": Fraction(1, 100), "UGX": Fraction(1, 100), "MGA": Fraction(100)}
 """Where Stripe's unit is not the minor unit of ISO 4217. Its zero-decimal currencies (JPY, KRW …)
 and three-decimal ones (KWD …) have no minor unit, or a thousandth, in ISO 4217 too."""
 
@@ -79,6 +79,6 @@ def read(body: bytes) -> Heard:
             amount=intent.amount_received if is_captured else intent.amount,
             currency=currency,
             metadata=intent.metadata,
-            scale=_SCALES.get(currency, Fraction(1)),
+            scale=SCALES.get(currency, Fraction(1)),
         )
     )

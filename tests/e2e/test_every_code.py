@@ -10,6 +10,7 @@ from tests.e2e.escrow_walk import codes_of_escrows
 from tests.e2e.haggling_walk import codes_of_haggling
 from tests.e2e.identity_walk import codes_of_people, open_market
 from tests.e2e.places import Place
+from tests.e2e.refund_walk import codes_of_refunds
 from tests.e2e.walk import BOSS, GUEST, POOR, Walk, usd, walking
 from tests.house_rules import ROOT
 
@@ -56,6 +57,7 @@ async def test_every_code_is_said_over_the_wire(on_sqlite: Place) -> None:
         await general_codes(walk, refusals)
         await codes_of_the_ledger(walk, refusals)
         await codes_of_escrows(walk, refusals)
+        await codes_of_refunds(walk, refusals)
         await codes_of_dispatch(walk, refusals)
         await codes_of_drafts(walk, refusals)
         await codes_of_bids(walk, refusals)

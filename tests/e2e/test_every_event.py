@@ -11,14 +11,17 @@ from engine.domains.custody.terms import Outcome, ProofMethod
 from engine.domains.identity.terms import EndCause
 from engine.kernel.time import DAY, HOUR, MINUTE, SECOND
 from engine.ledger.escrow import events as escrow
-from engine.ledger.events import PayoutStatus
+from engine.ledger.events import PayoutStatus, RefundStatus
 from engine.registry import build_registry, find_domains
+from runtime.sandbox_refunds import Sandbox
 from testkit.client import Heard, connected
+from testkit.sandbox_refunds import refunding
 from tests.e2e import dispatch_walk, haggling_walk
 from tests.e2e.custody_walk import PARCELS, PEOPLE, shipments
 from tests.e2e.escrow_walk import DEALS, escrows, payouts
 from tests.e2e.identity_walk import Google, people
 from tests.e2e.places import Place
+from tests.e2e.refund_walk import refunds
 from tests.e2e.walk import BOSS, Walk, usd, walking
 
 UNREACHABLE_EVENTS = {"auction.deposit_funding_requested", "auction.deposit_requested"}
@@ -51,6 +54,7 @@ CAUSES = {
     ("escrow.lapsed", "cause"): escrow.LapseCause,
     ("escrow.payment_returned", "cause"): escrow.ReturnCause,
     ("ledger.payout_changed", "status"): PayoutStatus,
+    ("ledger.refund_changed", "status"): RefundStatus,
     ("identity.session_ended", "cause"): EndCause,
     ("custody.qr_revoked", "cause"): custody.RevokeCause,
     ("custody.qr_expired", "cause"): custody.ExpireCause,
@@ -84,7 +88,16 @@ async def test_every_event_and_every_state_is_reached(on_sqlite: Place) -> None:
         server.process.stop()
         assert await server.process.ended() == 0
     flags = ("--test-clock", "--notifier", "file", *google.flags)
-    async with on_sqlite.serve(*flags) as server, walking(server) as walk:
+    with refunding() as (sandbox, address):
+        await _live(on_sqlite, (*flags, "--sandbox-api", address), seen, google, sandbox)
+    verified = await on_sqlite.verify()
+    assert verified.code == 0, verified.err
+
+
+async def _live(
+    place: Place, flags: Sequence[str], seen: Seen, google: Google, sandbox: Sandbox
+) -> None:
+    async with place.serve(*flags) as server, walking(server) as walk:
         await walk.fund("ann", "bob", "carl")
         await drafts(walk, seen)
         await maxima(walk)
@@ -95,12 +108,13 @@ async def test_every_event_and_every_state_is_reached(on_sqlite: Place) -> None:
         await money(walk)
         await escrows(walk)
         await payouts(walk)
+        await refunds(walk, sandbox)
         await shipments(walk)
         await dispatch_walk.deliveries(walk)
         await haggling_walk.haggling(walk)
         await dead_letter(walk)
         events = await heard(walk, ROOMS)
-        events += await heard(walk, await people(walk, on_sqlite.data, google))
+        events += await heard(walk, await people(walk, place.data, google))
         assert {event.event for event in events} == known_events() - UNREACHABLE
         for (tag, field), words in CAUSES.items():
             said = {event.data[field] for event in events if event.event == tag}
@@ -108,8 +122,6 @@ async def test_every_event_and_every_state_is_reached(on_sqlite: Place) -> None:
         assert seen.statuses == set(get_args(Status)) - set(UNSEEN_STATES)
         server.process.stop()
         assert await server.process.ended() == 0
-    verified = await on_sqlite.verify()
-    assert verified.code == 0, verified.err
 
 
 def known_events() -> set[str]:
@@ -125,6 +137,8 @@ ROOMS = (
     *(f"shipment:{name}" for name in PARCELS),
     *(f"user:{name}" for name in PEOPLE),
     "scanner:phone",
+    "scanner:tablet",
+    "carrier:tom",
     "ledger:USD",
     "ledger:NGN",
     "auction_group:g1",

@@ -74,6 +74,7 @@ custody.get_custody           -    y    y    y    y    y    y    y    y    y    
 custody.issue_link            -    -    -    -    -    y    y    -    -    -    -    y
 custody.open_photo            y    y    y    y    y    y    y    y    y    y    y    -
 custody.plan_handoffs         -    -    -    -    -    y    y    -    -    -    -    y
+custody.rate_carrier          y    y    y    y    y    y    y    y    y    y    y    -
 custody.record_tracking       -    y    y    y    y    y    y    y    y    y    y    -
 custody.register_device       -    y    y    y    y    y    y    y    y    y    y    -
 custody.reissue_qr            y    y    y    y    y    y    y    y    y    y    y    -
@@ -154,8 +155,11 @@ ledger.fail_withdrawal        -    -    -    -    -    -    y    -    -    -    
 ledger.payout_batch           -    -    -    -    -    y    y    -    -    -    -    y
 ledger.provider_event         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    -    -
+ledger.report_refund          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.request_payout         -    y    y    y    y    y    y    y    y    y    y    -
+ledger.retry_refund           -    -    -    -    -    y    y    -    -    -    -    -
 ledger.settle_incident        -    -    -    -    -    y    y    -    -    -    -    -
+ledger.settle_refund          -    -    -    -    -    y    y    -    -    -    -    -
 ledger.start_withdrawal       -    -    -    -    -    -    y    -    -    -    -    y
 ledger.statement              -    y    y    y    y    y    y    y    y    y    y    -
 ledger.withdraw               -    y    y    y    y    y    y    y    y    y    y    -

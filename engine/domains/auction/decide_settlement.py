@@ -11,7 +11,6 @@ from engine.domains.auction.money import (
     captured_to_escrow,
     deposit_to_revenue,
     lock_deposit,
-    send_back,
     wallet_to_escrow,
 )
 from engine.domains.auction.state import Auction, Settlement, settlement_of
@@ -216,8 +215,8 @@ def next_bidder(state: Auction, out: str) -> str | None:
 
 
 def payment_captured(state: Auction, message: PaymentCaptured, ctx: Context) -> Decision:
-    """A provider's money for this auction: in full and in time it settles, otherwise it is
-    booked and sent back at once (auction 3, accounts 3)."""
+    """A provider's money for this auction: in full and in time it settles, otherwise it is sent
+    back at once (auction 3, accounts 3)."""
     cause = _why_not(state, message)
     if cause is None:
         won = settlement_of(state)
@@ -230,7 +229,7 @@ def payment_captured(state: Auction, message: PaymentCaptured, ctx: Context) -> 
             amount=message.amount,
             currency=message.currency,
             cause=cause,
-            postings=send_back(message),
+            provider=message.provider,
         )
     ]
 

@@ -179,13 +179,15 @@ class AuctionSettled(Event, frozen=True, tag="auction.settled"):
 
 
 class PaymentRefused(Event, frozen=True, tag="auction.payment_refused"):
-    """Money that a provider captured for this auction was booked and sent back at once."""
+    """Money that a provider captured for this auction is on its way back at once."""
 
     payment: str
     payer: str
     amount: int
     currency: str
     cause: RefusalCause
+    provider: str = ""
+    """Empty in old logs, where the event itself sent the money out."""
 
 
 class ResultVoided(Event, frozen=True, tag="auction.result_voided"):

@@ -3,7 +3,7 @@
 from engine.domains.auction.state import Settlement
 from engine.domains.auction.terms import DOMAIN, Terms, auction_room
 from engine.kernel.posting import Transfer
-from engine.ledger.accounts import PLATFORM_REVENUE, clearing, deposit, escrow, external, wallet
+from engine.ledger.accounts import PLATFORM_REVENUE, clearing, deposit, escrow, wallet
 from engine.ledger.messages import PaymentCaptured
 
 Transfers = tuple[Transfer, ...]
@@ -38,21 +38,6 @@ def captured_to_escrow(terms: Terms, won: Settlement, payment: PaymentCaptured) 
     """P4 from a provider, and P5."""
     paid = _move(clearing(payment.provider), _escrow(terms), won.remainder, terms, PAYMENT)
     return paid + _apply_deposit(terms, won)
-
-
-def send_back(payment: PaymentCaptured) -> Transfers:
-    """Money that does not settle anything goes back to where it came from (accounts 3)."""
-    provider = payment.provider
-    return (
-        Transfer(
-            clearing(provider),
-            external(provider),
-            payment.amount,
-            payment.currency,
-            REFUND,
-            payment.payment,
-        ),
-    )
 
 
 def _apply_deposit(terms: Terms, won: Settlement) -> Transfers:

@@ -12,7 +12,8 @@ from engine.domains.auction import notices as n
 from engine.domains.auction.messages import CreateRelisted, LotClosed, LotExtended, LotOpened
 from engine.domains.auction.state import Auction, settlement_of
 from engine.domains.auction.terms import auction_room, group_room
-from engine.kernel.ids import PLATFORM
+from engine.kernel.ids import PLATFORM, room_name
+from engine.ledger.messages import ReturnPayment
 
 LOST_NOTICES_MAX = 2_000
 """So many of the bidders, in the order in which they came, are told that they lost."""
@@ -135,7 +136,14 @@ def _on_payment_refused(state: Auction, event: e.PaymentRefused) -> Iterable[Rea
         amount=event.amount,
         cause=event.cause,
     )
-    return (Notify(event.payer, notice),)
+    back = ReturnPayment(
+        room=auction_room(state.terms.auction),
+        payment=event.payment,
+        payer=event.payer,
+        amount=event.amount,
+        provider=event.provider,
+    )
+    return (Notify(event.payer, notice), Send(room_name("ledger", event.currency), back))
 
 
 def _on_voided(state: Auction, event: e.ResultVoided) -> Iterable[Reaction]:

@@ -7,7 +7,7 @@ from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 from engine.kernel.time import Millis
 from engine.ledger.escrow import commands as c
 from engine.ledger.escrow import events as e
-from engine.ledger.escrow.postings import Transfers, from_provider, from_wallet, send_back
+from engine.ledger.escrow.postings import Transfers, from_provider, from_wallet
 from engine.ledger.escrow.refusals import not_found
 from engine.ledger.escrow.state import UNPAID, Escrow
 from engine.ledger.escrow.terms import Terms, held_shares
@@ -71,7 +71,7 @@ def payment_captured(state: Escrow, message: PaymentCaptured, ctx: Context) -> D
     if state.status != "funding":
         is_late = state.status in (*UNPAID, "refunded")
         cause: e.ReturnCause = "LATE_CAPTURE" if is_late else "ALREADY_PAID"
-        return [e.PaymentReturned(**facts, cause=cause, postings=send_back(message))]
+        return [e.PaymentReturned(**facts, cause=cause)]
     if (message.amount, message.currency) != (terms.total, terms.currency):
         return [e.PaymentMismatched(**facts, expected=terms.total)]
     postings = from_provider(terms, provider)

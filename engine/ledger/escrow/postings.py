@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 from engine.kernel.posting import Transfer
-from engine.ledger.accounts import PLATFORM_REVENUE, clearing, external, wallet
+from engine.ledger.accounts import PLATFORM_REVENUE, clearing, wallet
 from engine.ledger.escrow.state import Escrow
 from engine.ledger.escrow.terms import Paid, Terms, account_of_share
-from engine.ledger.messages import PaymentCaptured
 
 Transfers = tuple[Transfer, ...]
 
@@ -41,21 +40,11 @@ def release(terms: Terms, shares: Iterable[Paid]) -> Transfers:
 
 
 def refund(state: Escrow, amount: int) -> Transfers:
-    """P9: back to where it came from."""
+    """P9: back to the wallet; or into CLEARING, whence the provider sends it back."""
     terms = state.terms
     if not state.provider:
         return tuple(_move(terms, terms.account, wallet(terms.payer), amount, REFUND))
-    transit = clearing(state.provider)
-    return (
-        *_move(terms, terms.account, transit, amount, REFUND),
-        *_move(terms, transit, external(state.provider), amount, REFUND),
-    )
-
-
-def send_back(payment: PaymentCaptured) -> Transfers:
-    """A capture that is for nothing leaves again (accounts 3, LATE_CAPTURE)."""
-    transit, outside = clearing(payment.provider), external(payment.provider)
-    return (Transfer(transit, outside, payment.amount, payment.currency, REFUND, payment.payment),)
+    return tuple(_move(terms, terms.account, clearing(state.provider), amount, REFUND))
 
 
 def _payment(terms: Terms) -> str:

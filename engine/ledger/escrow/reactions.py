@@ -14,7 +14,39 @@ from engine.ledger.escrow.terms import Paid, Terms, Told, account_of_share
 def react(state: Escrow, event: Event, _: Context) -> Iterable[Reaction]:
     """What this event causes in other rooms."""
     handler = _REACTIONS.get(type(event))
-    return handler(state.terms, event) if handler else ()
+    told = handler(state.terms, event) if handler else ()
+    return (*told, *_send_back(state, event))
+
+
+def _send_back(state: Escrow, event: Event) -> Iterable[Reaction]:
+    """What came through a provider goes back through it (accounts P9)."""
+    if isinstance(event, e.PaymentReturned):
+        returned = m.ReturnPayment(
+            room=state.terms.room,
+            payment=event.payment,
+            payer=event.payer,
+            amount=event.amount,
+            provider=event.provider,
+        )
+        return (Send(room_name("ledger", event.currency), returned),)
+    amount = _refunded(event)
+    if not amount or not state.provider:
+        return ()
+    refund = m.ReturnPayment(
+        room=state.terms.room,
+        payment=state.payment,
+        payer=state.terms.payer,
+        amount=amount,
+        provider=state.provider,
+    )
+    return (Send(room_name("ledger", state.terms.currency), refund),)
+
+
+def _refunded(event: Event) -> int:
+    """What of the money held goes to the payer, minor units."""
+    if isinstance(event, e.EscrowRefunded):
+        return event.amount
+    return event.to_payer if isinstance(event, e.DisputeResolved) else 0
 
 
 def _tell(terms: Terms, word: Told, message: Message) -> list[Reaction]:

@@ -6,8 +6,8 @@ from engine.core import Outcome
 from engine.kernel.actor import Actor
 from engine.kernel.posting import Transfer
 from engine.ledger.accounts import clearing, external
-from engine.ledger.commands import SettleIncident
-from engine.ledger.events import IncidentOpened, IncidentSettled
+from engine.ledger.commands import ReportRefund, SettleIncident
+from engine.ledger.events import IncidentOpened, RefundStarted
 from engine.ledger.messages import OpenIncident
 from tests.engine.ledger.desk import ADMINA, HOUSE, LEDGER, MARA, NGN, USD, Desk
 
@@ -35,12 +35,15 @@ def test_an_incident_waits_for_staff(desk: Desk) -> None:
 
 @pytest.mark.parametrize("actor", [MARA, ADMINA], ids=lambda a: a.role)
 def test_staff_find_it_and_send_the_money_back(desk: Desk, actor: Actor) -> None:
-    """P9: CLEARING -> EXTERNAL, once."""
+    """P9: the provider is told once, and CLEARING -> EXTERNAL when it has sent it."""
     assert desk.seen(actor)["incidents"]["i1"]["payment"] == "p1"
     desk.done(actor, SettleIncident, incident="i1", reason="the payer erred")
-    assert desk.event(LEDGER, IncidentSettled).reason == "the payer erred"
-    assert desk.balance(clearing("stripe")) == desk.balance(external("stripe")) == 0
+    assert desk.event(LEDGER, RefundStarted).payer == "ada"
     assert desk.seen(actor)["incidents"] == {}
+    assert [r["payment"] for r in desk.seen(actor)["refunds"].values()] == ["p1"]
+    assert desk.balance(clearing("stripe")) == 70
+    desk.done(HOUSE, ReportRefund, refund="r1", attempt=1, outcome="paid")
+    assert desk.balance(clearing("stripe")) == desk.balance(external("stripe")) == 0
     refusal = desk.refused(actor, SettleIncident, incident="i1", reason="again")
     assert refusal.code.name == "INCIDENT_NOT_FOUND"
 

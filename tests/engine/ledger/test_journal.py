@@ -26,7 +26,9 @@ from engine.ledger.commands import (
     FailWithdrawal,
     ProviderEvent,
     RefuseAdjustment,
+    ReportRefund,
     RequestPayout,
+    RetryRefund,
     SettleIncident,
     StartWithdrawal,
     Statement,
@@ -89,6 +91,20 @@ def _payouts_and_incidents(desk: Desk) -> None:
         assert isinstance(desk.core.step(told, LEDGER, HOUSE, desk.now), Outcome)
     opened = desk.seen(MARA)["incidents"]
     desk.done(MARA, SettleIncident, incident=next(iter(opened)), reason="sent back")
+    _refunds(desk)
+
+
+def _refunds(desk: Desk) -> None:
+    """Of the payment for nothing and of the one that did not fit: one comes back by itself, the
+    other is given up, and told again by staff."""
+    for outcome, number in (("accepted", "r1"), ("refused", "r2")):
+        report = {"refund": number, "attempt": 1, "outcome": outcome}
+        desk.done(HOUSE, ReportRefund, reason="it says 400", **report)
+    desk.done(MARA, RetryRefund, refund="r1")
+    desk.done(HOUSE, ReportRefund, refund="r1", attempt=2, outcome="paid")
+    desk.done(MARA, RetryRefund, refund="r2")
+    report = {"refund": "r2", "attempt": 2, "outcome": "unanswered"}
+    desk.done(HOUSE, ReportRefund, reason="nobody answers", **report)
 
 
 def _frames(desk: Desk, audience: str) -> list[Any]:
@@ -121,8 +137,8 @@ def test_admins_see_every_account_and_that_they_sum_to_zero(desk: Desk, actor: A
     assert books["sum"] == 0
     assert books["accounts"][wallet("ada")] == MARK - 1 + LARGE
     assert books["accounts"][payout_pending("bob")] == 10
-    assert books["accounts"][clearing("p")] == 3
-    assert books["accounts"][external("p")] == -5 - 9 - 3
+    assert books["accounts"][clearing("p")] == 3 + 3
+    assert books["accounts"][external("p")] == -5 - 9 - 3 - 3
     assert books["accounts"][ADJUSTMENTS] == 1 - LARGE
     assert list(books["withdrawals"]) == ["w3", "w8"]
     assert list(books["retries"]) == ["w8"]
@@ -135,7 +151,8 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
     """Accounts 11: adjustments yes, wallets no. The second person must find what to approve, and
     whoever settles an incident what it is about."""
     assert desk.seen(MARA)["proposals"]["j7"]["amount"] == LARGE
-    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents"}
+    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents", "refunds"}
+    assert desk.seen(MARA)["refunds"]["r2"]["reason"] == "nobody answers"
     assert [i["amount"] for i in desk.seen(MARA)["incidents"].values()] == [3]
     shown = {f["event"]: f["data"] for f in _frames(desk, "adjusters")}
     told = {name for name, data in shown.items() if data}
@@ -145,6 +162,11 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
         "ledger.adjustment_refused",
         "ledger.incident_opened",
         "ledger.incident_settled",
+        "ledger.refund_started",
+        "ledger.refund_accepted",
+        "ledger.refund_postponed",
+        "ledger.refund_failed",
+        "ledger.refund_paid",
     }
     adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
     assert set(shown["ledger.adjusted"]) == adjusted

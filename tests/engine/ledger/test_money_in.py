@@ -7,13 +7,14 @@ from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.posting import Transfer
 from engine.ledger.accounts import clearing, escrow, external
 from engine.ledger.codes import DUPLICATE_PROVIDER_EVENT, DUPLICATE_REFERENCE
-from engine.ledger.commands import Deposit, ProviderEvent
+from engine.ledger.commands import Deposit, ProviderEvent, ReportRefund
 from engine.ledger.events import (
     Deposited,
     EntryPosted,
     PaymentFailed,
     PaymentReceived,
-    PaymentReturned,
+    RefundPaid,
+    RefundStarted,
 )
 from tests.engine.ledger.desk import (
     ADA,
@@ -132,8 +133,11 @@ def test_a_payment_for_a_room_that_is_not_there_goes_back() -> None:
     """Accounts 3: a capture that nobody expects is booked, then refunded at once."""
     desk = Desk()
     desk.done(HOUSE, ProviderEvent, **PAYMENT, amount=500, purpose="toy:t9")
-    assert desk.event(LEDGER, PaymentReturned).postings == (
-        Transfer(external("stripe"), clearing("stripe"), 500, NGN, "deposit", "evt_1"),
+    started = desk.event(LEDGER, RefundStarted)
+    assert (started.payment, started.amount, started.room) == ("evt_1", 500, "toy:t9")
+    assert desk.balance(clearing("stripe")) == 500
+    desk.done(HOUSE, ReportRefund, refund="r1", attempt=1, outcome="paid")
+    assert desk.event(LEDGER, RefundPaid).postings == (
         Transfer(clearing("stripe"), external("stripe"), 500, NGN, "refund", "evt_1"),
     )
     assert desk.balance(external("stripe")) == 0

@@ -170,6 +170,7 @@ def test_other_money_goes_back(house: House, payment, cause: str) -> None:
     """Accounts 3: booked, then refunded at once; never a rejection."""
     sold(house).when(*payment).then(e.PaymentRefused, cause=cause)
     house.then(n.PaymentReturned, cause=cause)
+    house.sent_back(payment[1].currency)
     assert house.balance("EXTERNAL:paystack", payment[1].currency) == 0
     assert house.state(ROOM).status == "pending_settlement"
 

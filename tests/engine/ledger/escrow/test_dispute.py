@@ -106,6 +106,7 @@ def test_all_to_the_payees_is_a_release(house: House) -> None:
 def test_all_to_the_payer_is_a_refund(house: House) -> None:
     """Nobody earns anything."""
     disputed(house).when(BOSS, resolve(10_000)).then(e.DisputeResolved, outcome="refunded")
+    house.sent_back()
     assert house.balance(external("stripe")) == 0
     assert house.balance(PLATFORM_REVENUE) == 0
     assert house.state(ROOM).status == "refunded"
@@ -118,6 +119,7 @@ def test_otherwise_it_is_split(house: House) -> None:
     assert house.balance(payable("seller", "alma")) == 7_200
     assert house.balance(payable("seller", "ben")) == 450
     assert house.balance(PLATFORM_REVENUE) == 850
+    house.sent_back()
     assert house.balance(external("stripe")) == -8_500
     assert house.balance(ACCOUNT) == 0
     assert house.state(ROOM).status == "split"

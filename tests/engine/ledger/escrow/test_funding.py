@@ -71,6 +71,7 @@ def test_it_is_paid_once(house: House) -> None:
     """By hand a second time is refused; a second capture goes back at once."""
     held(house).when(PAYER, fund()).then_rejected("INVALID_TRANSITION", status="held")
     house.when(HOOK, capture(10_000, "p2")).then(e.PaymentReturned, cause="ALREADY_PAID")
+    house.sent_back()
     assert house.balance(external("stripe")) == -10_000
     assert house.balance(ACCOUNT) == 10_000
 
@@ -120,6 +121,7 @@ def test_after_a_mismatch_the_right_amount_is_still_taken(house: House) -> None:
     house.when(HOOK, capture(10_000, "p2")).then(e.EscrowHeld)
     settle = SettleIncident(id="c", currency="NGN", incident="i1", reason="sent back")
     house.when(MARA, settle).then(IncidentSettled)
+    house.sent_back()
     assert house.balance(clearing("stripe")) == 0
     assert house.balance(external("stripe")) == -10_000
 
@@ -139,6 +141,7 @@ def test_who_does_not_pay_in_time_pays_too_late(house: House) -> None:
     """Accounts 3: FUNDING -> EXPIRED; the capture is booked and refunded at once."""
     opened(house).at(PAY_UNTIL).then(e.EscrowLapsed, cause="EXPIRED")
     house.when(HOOK, capture(10_000)).then(e.PaymentReturned, cause="LATE_CAPTURE")
+    house.sent_back()
     assert house.balance(external("stripe")) == house.balance(clearing("stripe")) == 0
     house.when(PAYER, fund()).then_rejected("INVALID_TRANSITION", status="expired")
 
@@ -164,6 +167,7 @@ def test_a_capture_for_what_was_called_off_goes_back(house: House, ends: tuple[A
     for command in ends:
         house.given((HOOK if command is not ends[-1] else BOSS, command))
     house.when(HOOK, capture(10_000, "p2")).then(e.PaymentReturned, cause="LATE_CAPTURE")
+    house.sent_back()
     assert house.balance(external("stripe")) == 0
 
 
@@ -176,6 +180,7 @@ def test_a_capture_during_or_after_the_deal_goes_back(house: House) -> None:
 def test_a_capture_for_no_escrow_goes_back(house: House) -> None:
     """A room that nobody has opened takes no money."""
     house.when(HOOK, capture(10_000)).then_accepted()
+    house.sent_back()
     assert house.balance(external("stripe")) == 0
     assert ROOM not in house.core.rooms
 

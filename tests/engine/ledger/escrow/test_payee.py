@@ -74,6 +74,7 @@ def test_nobody_s_share_waits_for_a_name(house: House) -> None:
     house.when_told(ROOM, DONE).then_nothing_happened()
     house.when(BOSS, release()).then_rejected("ESCROW_NOT_HELD")
     house.when_told(ROOM, RefundEscrow(reason="picked up")).then(e.EscrowRefunded, amount=500)
+    house.sent_back()
     assert house.balance(external("stripe")) == -8_000
 
 

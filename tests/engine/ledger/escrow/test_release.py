@@ -98,6 +98,7 @@ def test_all_means_all_that_is_left(house: House) -> None:
 def test_a_refund_goes_back_to_the_card(house: House) -> None:
     """P9: ESCROW -> CLEARING -> EXTERNAL, if it came from a provider."""
     held(house).when_told(ROOM, OFF).then(e.EscrowRefunded, amount=10_000, is_last=True)
+    house.sent_back()
     assert house.balance(external("stripe")) == house.balance(clearing("stripe")) == 0
     assert house.balance(ACCOUNT) == 0
     assert house.state(ROOM).status == "refunded"
@@ -117,6 +118,7 @@ def test_one_seller_fails_and_the_other_delivers(house: House) -> None:
     house.then(e.EscrowRefunded, amount=2_000, is_last=False)
     house.when_told(ROOM, DONE).then(e.EscrowReleased, is_last=True)
     assert owed(house) == {"alma": 7_200, "ben": 0, "dan": 0}
+    house.sent_back()
     assert house.balance(external("stripe")) == -8_000
     assert house.state(ROOM).status == "split"
 
@@ -126,6 +128,7 @@ def test_a_refund_that_is_repeated_has_no_second_effect(house: House) -> None:
     held(house).when_told(ROOM, OFF).then(e.EscrowRefunded)
     for message in (OFF, RefundEscrow(reason="x", payee="ben"), DONE):
         house.when_told(ROOM, message).then_nothing_happened()
+    house.sent_back()
     assert house.balance(external("stripe")) == 0
 
 
@@ -162,6 +165,7 @@ def test_the_platform_s_part_is_its_own(house: House) -> None:
     house.when_told(ROOM, OFF).then(e.EscrowRefunded)
     kept = house.balance(PLATFORM_REVENUE) - 800
     assert 0 < kept < 77
+    house.sent_back()
     assert house.balance(external("stripe")) == -(8_000 + kept)
     assert house.balance(ACCOUNT) == 0
 

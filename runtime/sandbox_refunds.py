@@ -1,0 +1,141 @@
+"""`outcry sandbox-refunds`: a payment provider that is told of refunds, for `--sandbox-api`.
+
+As a real one it does the same instruction once, by its `Idempotency-Key`. Nothing is real here.
+"""
+
+import argparse
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from engine.kernel.money import Amount, Currency
+from runtime.config import Config
+
+SCENARIOS = {
+    "paid": "sent at once",
+    "pending": "accepted, and sent by the time that it is asked after",
+    "failed": "accepted, and failed by then",
+    "refused": "answered 400",
+    "away": "answered 503",
+    "lost": "sent, but answered 503 the first time",
+}
+BODY_BYTES_MAX = 65_536
+
+
+class Wanted(Struct, frozen=True):
+    """What it is told."""
+
+    payment: str
+    amount: Amount
+    currency: Currency
+
+
+class Given(Struct):
+    """A refund."""
+
+    id: str
+    status: str
+    wanted: Wanted
+    told: int = 0
+    """How often, with the same key."""
+
+
+class Sandbox:
+    """Its books."""
+
+    def __init__(self, scenario: str = "paid", say: Callable[[str], object] = print) -> None:
+        assert scenario in SCENARIOS, f"{scenario} is no scenario"
+        self.scenario = scenario
+        self.refunds: dict[str, Given] = {}
+        """Idempotency key -> refund."""
+        self._say = say
+        self._lock = Lock()
+
+    def tell(self, key: str, body: bytes) -> tuple[int, object]:
+        """`POST /v1/refunds`: status and body of the answer."""
+        try:
+            wanted = msgspec.json.decode(body, type=Wanted)
+        except msgspec.MsgspecError as problem:
+            return 400, {"error": str(problem)}
+        if not key:
+            return 400, {"error": "no Idempotency-Key"}
+        with self._lock:
+            status, given = self._told(key, wanted)
+        self._say(f"{wanted.payment}: {wanted.amount} {wanted.currency} ({key}) -> {status}")
+        return status, given
+
+    def _told(self, key: str, wanted: Wanted) -> tuple[int, object]:
+        match self.scenario:
+            case "away":
+                return 503, {"error": "away"}
+            case "refused":
+                return 400, {"error": "refused"}
+        begun = "pending" if self.scenario in ("pending", "failed") else "paid"
+        new = Given(f"refund-{len(self.refunds) + 1}", begun, wanted)
+        given = self.refunds.setdefault(key, new)
+        if given.wanted != wanted:
+            return 400, {"error": "the key was used for another refund"}
+        given.told += 1
+        if self.scenario == "lost" and given.told == 1:
+            return 503, {"error": "lost"}
+        return 200, given
+
+    def ask(self, id_: str) -> tuple[int, object]:
+        """`GET /v1/refunds/{id}`: status and body of the answer."""
+        with self._lock:
+            given = next((g for g in self.refunds.values() if g.id == id_), None)
+            if given is None:
+                return 404, {"error": "no such refund"}
+            if given.status == "pending":
+                given.status = "failed" if self.scenario == "failed" else "paid"
+            self._say(f"{given.wanted.payment}: {given.status}")
+            return 200, given
+
+
+def served(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
+    """A server on loopback that answers for it; 0: any free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        """One request."""
+
+        def do_POST(self) -> None:
+            """Told."""
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(min(length, BODY_BYTES_MAX))
+            self._answer(*sandbox.tell(self.headers.get("Idempotency-Key", ""), body))
+
+        def do_GET(self) -> None:
+            """Asked."""
+            self._answer(*sandbox.ask(urlsplit(self.path).path.rpartition("/")[2]))
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The sandbox says by itself what it does."""
+
+        def _answer(self, status: int, body: object) -> None:
+            encoded = msgspec.json.encode(body)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(encoded)))
+            self.end_headers()
+            self.wfile.write(encoded)
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+
+
+def add_refunds_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where it listens, and what becomes of refunds."""
+    kinds = "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items())
+    parser.add_argument("--port", type=int, default=8090, help="on loopback; 0: any [8090]")
+    parser.add_argument("--scenario", default="paid", choices=SCENARIOS, help=f"{kinds} [paid]")
+
+
+def sandbox_refunds(_: Config, arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    with served(Sandbox(arguments.scenario), arguments.port) as server:
+        print(f"sandbox on http://127.0.0.1:{server.server_port}", flush=True)
+        server.serve_forever()
+    return 0
