@@ -174,6 +174,7 @@ AFTER_THE_END = frozenset(
         "custody.tracking_corrected",
         "custody.tracking_recorded",
         "custody.qr_revoked",
+        "custody.carrier_rated",
     }
 )
 

@@ -153,6 +153,7 @@ async def a_whole_way(walk: Walk) -> None:
     await walk.advance(10 * MINUTE)
     await walk.must(COURIER, "custody.enter_delivery_code", code=code, **of)
     await walk.must(RECIPIENT, "custody.confirm_receipt", receiver_name="Rita", **of)
+    await walk.must(SENDER, "custody.rate_carrier", step_seq=1, stars=5, **of)
 
 
 async def a_way_back(walk: Walk) -> None:

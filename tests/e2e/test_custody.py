@@ -79,8 +79,22 @@ async def test_from_the_payment_to_the_proof(place: Place) -> None:
         assert await status(walk, "s1") == "DELIVERED"
         await assert_paid(walk, TRAVELLER, 60_00)
         await assert_paid(walk, COURIER, 30_00)
+        await rated(walk, link)
         await feeds_tell_each_what_is_theirs(walk, link)
         await the_log_proves_itself(place, seen["delivery_code"], link, token)
+
+
+async def rated(walk: Walk, link: str) -> None:
+    """By both ends; anybody may look, and the carrier does not learn who said what."""
+    of = {"shipment": "s1", "step_seq": 2}
+    await walk.must(SENDER, "custody.rate_carrier", stars=5, **of)
+    await walk.must(GUEST, "custody.rate_carrier", stars=4, link=link, **of)
+    again = await walk.ask(GUEST, "custody.rate_carrier", stars=1, link=link, **of)
+    assert again.code == "INVALID_TRANSITION"
+    assert (await walk.ask(COURIER, "custody.rate_carrier", stars=5, **of)).code == "FORBIDDEN"
+    assert await walk.door.room(f"carrier:{COURIER}") == {"rating": 450, "ratings": 2}
+    told = await walk.door.history(ROOM, walk.token(COURIER))
+    assert [x["data"] for x in told if x["event"] == "custody.carrier_rated"] == [{}, {}]
 
 
 async def feeds_tell_each_what_is_theirs(walk: Walk, link: str) -> None:

@@ -8,8 +8,10 @@ from engine.domains.custody import decide_photos as pictures
 from engine.domains.custody import decide_plan as plan
 from engine.domains.custody import decide_proof as proof
 from engine.domains.custody import decide_qr as codes
+from engine.domains.custody import decide_rating as rating
 from engine.domains.custody import decide_scan as scan
 from engine.domains.custody import photos, timers
+from engine.domains.custody.carriers import CARRIER
 from engine.domains.custody.codes import CODES
 from engine.domains.custody.evolve import EVOLVE
 from engine.domains.custody.invariants import check
@@ -45,6 +47,7 @@ SHIPMENT = Domain(
         c.RecordTracking: care.record_tracking,
         c.CorrectTracking: care.correct_tracking,
         c.ReportProblem: care.report_problem,
+        c.RateCarrier: rating.rate_carrier,
         c.StartReturn: care.start_return,
         c.ResolveCustody: care.resolve_custody,
         c.GetCustody: look.get_custody,
@@ -75,4 +78,4 @@ SHIPMENT = Domain(
     workload=workload,
 )
 
-DOMAINS: tuple[Domain, ...] = (SCANNER, SHIPMENT)
+DOMAINS: tuple[Domain, ...] = (CARRIER, SCANNER, SHIPMENT)

@@ -30,6 +30,7 @@ from engine.domains.custody.terms import (
     Recipient,
     Seq,
     Short,
+    Stars,
     StepTerms,
     Token,
     scanner_room,
@@ -241,6 +242,17 @@ class ReportProblem(CustodyCommand, frozen=True, tag="custody.report_problem"):
     sha256: Hashes = ()
     weight_grams: Grams | None = None
     """What it weighs, for a MISMATCH (H11)."""
+    link: Link = ""
+
+
+class RateCarrier(CustodyCommand, frozen=True, tag="custody.rate_carrier"):
+    """The sender or the recipient says how good the carrier was who took the parcel at this step,
+    once it has arrived or come back."""
+
+    ROLES: ClassVar = LINKED
+
+    step_seq: Seq
+    stars: Stars
     link: Link = ""
 
 

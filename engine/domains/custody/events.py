@@ -17,6 +17,7 @@ from engine.domains.custody.terms import (
     Position,
     ProblemKind,
     ProofMethod,
+    Rater,
     Recipient,
     StepTerms,
     TrackingKind,
@@ -315,6 +316,16 @@ class RecipientLinkIssued(Event, frozen=True, tag="custody.recipient_link_issued
 
     version: int
     by: str
+
+
+class CarrierRated(Event, frozen=True, tag="custody.carrier_rated"):
+    """The sender or the recipient says how good a carrier was, 1 to 5."""
+
+    step_seq: int
+    """A step by which the carrier took the parcel."""
+    carrier: str
+    stars: int
+    by: Rater
 
 
 class HandoffLate(Event, frozen=True, tag="custody.handoff_late"):

@@ -232,6 +232,10 @@ def on_still(state: Shipment, _event: e.NoMovement, _: Millis) -> None:
     state.is_still = True
 
 
+def on_rated(state: Shipment, event: e.CarrierRated, _: Millis) -> None:
+    state.rated.append(f"{event.by}:{event.carrier}")
+
+
 def on_told(_state: Shipment, _event: Event, _: Millis) -> None:
     """A line of the timeline, and nothing else."""
 
@@ -278,6 +282,7 @@ EVOLVE: Mapping[type[Event], Change] = {
     e.QrRevoked: on_revoked,
     e.CustomsDeclared: _told(on_customs),
     e.RecipientLinkIssued: on_link,
+    e.CarrierRated: on_rated,
     e.HandoffLate: _told(on_late),
     e.NoMovement: _told(on_still),
 }

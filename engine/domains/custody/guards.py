@@ -39,6 +39,7 @@ FROM: Mapping[type[Command], tuple[Status, ...]] = {
     c.ConfirmReceipt: ("DELIVERY_PENDING_PROOF",),
     c.EnterDeliveryCode: ("IN_CUSTODY",),
     c.ReportProblem: OPEN,
+    c.RateCarrier: ("DELIVERED", "RETURNED"),
     c.StartReturn: ("IN_CUSTODY",),
     c.ResolveCustody: ("DISPUTED",),
 }

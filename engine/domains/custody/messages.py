@@ -18,6 +18,12 @@ class ScanReported(Message, frozen=True, tag="custody.scan_reported"):
     device_at: Millis
 
 
+class CountRating(Message, frozen=True, tag="custody.count_rating"):
+    """To a carrier's room: somebody has rated them."""
+
+    stars: int
+
+
 class FlagScan(Message, frozen=True, tag="custody.flag_scan"):
     """Back to the shipment: the device's scans do not follow from one another."""
 

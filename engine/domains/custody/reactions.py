@@ -7,9 +7,9 @@ from engine.contract import Context, Event, Message, Notify, Reaction, Send
 from engine.domains.custody import events as e
 from engine.domains.custody import notices as n
 from engine.domains.custody.links import link_for
-from engine.domains.custody.messages import ScanReported
+from engine.domains.custody.messages import CountRating, ScanReported
 from engine.domains.custody.state import Shipment, name_of, step_of
-from engine.domains.custody.terms import CARRIERS, Device, scanner_room
+from engine.domains.custody.terms import CARRIERS, Device, carrier_room, scanner_room
 from engine.kernel.outside import Errand, Letter
 from engine.kernel.time import Millis
 from engine.ledger.escrow.terms import escrow_room
@@ -99,6 +99,10 @@ def _on_still(state: Shipment, event: e.NoMovement) -> list[Reaction]:
     return _alert(state, "NO_MOVEMENT", event.since, event.holder)
 
 
+def _on_rated(_: Shipment, event: e.CarrierRated) -> list[Reaction]:
+    return [Send(carrier_room(event.carrier), CountRating(stars=event.stars))]
+
+
 def _on_scanned(state: Shipment, event: e.HandoffScanned) -> list[Reaction]:
     return _report(state, event.device, event.scanner, event.scan_id, event)
 
@@ -138,6 +142,7 @@ _REACTIONS: Mapping[type[Event], Callable[[Shipment, Any], Iterable[Reaction]]] 
     e.CustodyChanged: _on_changed,
     e.CustodyDisputed: _on_disputed,
     e.StepReady: _on_ready,
+    e.CarrierRated: _on_rated,
     e.HandoffLate: _on_late,
     e.NoMovement: _on_still,
 }

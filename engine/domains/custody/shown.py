@@ -34,8 +34,7 @@ def show(state: Shipment, event: Event, viewer: str) -> Shown:
 
 
 def party_for(state: Shipment, type_: str, user: str, viewer: str) -> Shown:
-    """How a party is named to sender and recipient: carriers by first name (custody 10). The
-    house keeps no ratings of carriers, so none is shown."""
+    """How a party is named to sender and recipient: carriers by first name (custody 10)."""
     if type_ in CARRIERS and not carrier_in(viewer):
         return {"party_type": type_, "name": name_of(state, user)}
     if type_ == "RECIPIENT":
@@ -227,6 +226,13 @@ def _customs(_: Shipment, event: e.CustomsDeclared, viewer: str) -> Shown:
     return {} if viewer == RECIPIENT else {"declaration": event.declaration}
 
 
+def _rated(_: Shipment, event: e.CarrierRated, viewer: str) -> Shown:
+    """To whoever has rated. Carriers know the mean of many, and not who said what."""
+    if {"SENDER": SENDER, "RECIPIENT": RECIPIENT}[event.by] != viewer:
+        return {}
+    return {"step_seq": event.step_seq, "stars": event.stars}
+
+
 def _still(_: Shipment, event: e.NoMovement, viewer: str) -> Shown:
     carrier = carrier_in(viewer)
     return {} if carrier and carrier != event.holder else {"since": event.since}
@@ -261,6 +267,7 @@ _SHOW: Mapping[type[Event], Callable[[Shipment, Any, str], Shown]] = {
     e.ShipmentReturned: _all,
     e.ShipmentCancelled: _cancelled,
     e.CustomsDeclared: _customs,
+    e.CarrierRated: _rated,
     e.HandoffLate: _late,
     e.NoMovement: _still,
 }

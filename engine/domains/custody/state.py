@@ -181,6 +181,8 @@ class Shipment(Struct):
     """What it was before the dispute."""
     reason: str = ""
     link_version: int = 0
+    rated: list[str] = []
+    """`rater:carrier`, of those who have been rated."""
     ended_at: Millis | None = None
 
     @property

@@ -10,6 +10,7 @@ from engine.kernel.time import DAY, HOUR, MINUTE, Millis, Moment
 
 DOMAIN = "shipment"
 SCANNER_DOMAIN = "scanner"
+CARRIER_DOMAIN = "carrier"
 
 QR_LIFE_MS = 72 * HOUR
 """Custody Q6: from the moment when the step is ready."""
@@ -75,7 +76,11 @@ ProofMethod = Literal["QR", "CODE", "OVERRIDE"]
 ErrorReason = Literal["did_not_occur", "incorrect_data"]
 """EPCIS 2.0: why a statement was wrong."""
 
+Rater = Literal["SENDER", "RECIPIENT"]
+"""Who says how good a carrier was."""
+
 Seq = Annotated[int, Meta(ge=1, le=1_000)]
+Stars = Annotated[int, Meta(ge=1, le=5)]
 Short = Annotated[str, Meta(max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 PlaceId = Annotated[str, Meta(max_length=100, description="a place; letters as you like")]
@@ -208,6 +213,11 @@ def shipment_room(shipment: str) -> str:
 def scanner_room(key_id: str) -> str:
     """The room that knows the scans of one device."""
     return room_name(SCANNER_DOMAIN, key_id)
+
+
+def carrier_room(user: str) -> str:
+    """What is known of somebody as a carrier."""
+    return room_name(CARRIER_DOMAIN, user)
 
 
 def kind_of(index: int, count: int) -> StepKind:

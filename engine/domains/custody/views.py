@@ -11,6 +11,7 @@ from engine.contract import Context, Event, tag_of
 from engine.domains.custody import commands as c
 from engine.domains.custody import decide_qr, epcis, photos, qr
 from engine.domains.custody import events as e
+from engine.domains.custody.carriers import rating_of
 from engine.domains.custody.shown import (
     CARRIER_MARK,
     RECIPIENT,
@@ -74,7 +75,7 @@ def view_for(state: Shipment, viewer: str, ctx: Context, last_seq: int = 0) -> S
         "ended_at": state.ended_at,
         "qr_public_key": qr.public_key(ctx.vault),
     }
-    return shown | _holder(state, viewer) | _own(state, viewer)
+    return shown | _holder(state, viewer, ctx) | _own(state, viewer)
 
 
 def timeline(state: Shipment, viewer: str, last_seq: int = 0) -> list[Shown]:
@@ -156,11 +157,15 @@ def _interval(state: Shipment, held: Interval, viewer: str) -> Shown:
     return shown
 
 
-def _holder(state: Shipment, viewer: str) -> Shown:
-    """Who has it now: to carriers only if it is they or a neighbour in the chain."""
+def _holder(state: Shipment, viewer: str, ctx: Context) -> Shown:
+    """Who has it now: to carriers only if it is they or a neighbour in the chain. The sender and
+    staff see how the carrier was rated by others."""
     if not _may_see_interval(state, len(state.holders) - 1, viewer):
         return {"holder": None}
-    return {"holder": _interval(state, state.holders[-1], viewer)["holder"]}
+    holder: Shown = _interval(state, state.holders[-1], viewer)["holder"]
+    if viewer in (SENDER, STAFF) and state.holder[0] in CARRIERS:
+        holder |= {"rating": rating_of(state.holder[1], ctx)}
+    return {"holder": holder}
 
 
 def _own(state: Shipment, viewer: str) -> Shown:

@@ -217,6 +217,16 @@ def _receive(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
     return _user(parcel.recipient), command
 
 
+def _rate(dice: Dice, stage: Stage, parcel: Parcel) -> Asked:
+    command = c.RateCarrier(
+        id=stage.id,
+        shipment=parcel.shipment,
+        step_seq=dice.randrange(1, 4),
+        stars=dice.randrange(1, 6),
+    )
+    return _party(dice, parcel), command
+
+
 def _send_back(_: Dice, stage: Stage, parcel: Parcel) -> Asked:
     return _staff(stage), c.StartReturn(id=stage.id, shipment=parcel.shipment, reason="unwanted")
 
@@ -312,6 +322,8 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
         *(_reissue, _expire, _replan, _interfere),
     ),
     "DELIVERY_PENDING_PROOF": (_photograph, _receive, _receive, _report),
+    "DELIVERED": (*(_rate,) * 3, *_ANYTHING),
+    "RETURNED": (_rate, *_ANYTHING),
     "RETURNING": (*(_scan,) * 9, _scan_again, _report),
     "DISPUTED": (_resolve, _resolve, _scan),
 }

@@ -112,7 +112,8 @@ def test_carriers_are_known_by_first_name_or_number() -> None:
             text = seen(house, actor)
             assert '"tom"' not in text
             assert "Carrier 1" in text
-        assert house.view(MOD, ROOM)["holder"] == {"party_type": "TRAVELER", "party_id": "tom"}
+        holder = {"party_type": "TRAVELER", "party_id": "tom", "rating": None}
+        assert house.view(MOD, ROOM)["holder"] == holder
         assert house.view(LEA, ROOM)["holder"] is None
         house.given((LEA, scan(token(house, 2), house.now)))
         assert house.view(TOM, ROOM)["holder"] == {
