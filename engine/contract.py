@@ -451,7 +451,8 @@ class Domain(Struct, frozen=True, kw_only=True):
         Callable[[Any, Any, Any, Context], Iterable[Soft]],
     ] = {}
     """By command: (soft state, state after, command, ctx) -> what listeners are told. It is
-    called when the command was accepted, and may change the soft state and nothing else."""
+    called when the command was accepted, before its `result` is asked for, and may change the
+    soft state and nothing else."""
     card: Callable[[Any], Any] = no_card
     """What other rooms may know of this one."""
     vouch: Callable[[Any, Actor], Actor | Rejected] | None = None

@@ -235,6 +235,9 @@ class Core:
             self._evolve(room, event)
             if event.postings:
                 self._tell_owners(room, seq, event)
+        if room.soft is not None and (touch := room.domain.touch.get(type(command))):
+            context = self.context(room.name, actor)
+            self._aside += touch(room.soft, room.state, command, context)
         asked = command.id if isinstance(command, Command) else ""
         if rejected:
             answer = refusal_as_result(rejected)
@@ -256,9 +259,6 @@ class Core:
             applied.append(Applied(room, record, event))
             for reaction in react(room.state, event, self.context(room.name, actor)):
                 self._pending.append((room, record.seq, reaction))
-        if room.soft is not None and (touch := room.domain.touch.get(type(command))):
-            context = self.context(room.name, actor)
-            self._aside += touch(room.soft, room.state, command, context)
         return answer
 
     def _evolve(self, room: Room, event: Event) -> None:

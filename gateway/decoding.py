@@ -78,8 +78,11 @@ def blame(fault: str) -> tuple[str, str]:
     return clip(path), clip(rule.replace("`", "").replace("Expected", "expected"))
 
 
-def _required(command: type[Struct]) -> int:
-    return sum(field.required for field in msgspec.structs.fields(command))
+def _required(struct: type[Struct]) -> int:
+    """How many keys an object of this type has at the least, with those of objects in it."""
+    fields = [field for field in msgspec.structs.fields(struct) if field.required]
+    inner = [field.type for field in fields if isinstance(field.type, type)]
+    return len(fields) + sum(_required(type_) for type_ in inner if issubclass(type_, Struct))
 
 
 def _unreadable(text: bytes, fault: str) -> Unreadable:
@@ -118,8 +121,22 @@ def _malformed(id_: str | None, field: str, rule: str, type_: str) -> Unreadable
     return Unreadable(id_, refusal, is_json=True)
 
 
+def _colons(value: Any) -> int:
+    match value:
+        case dict():
+            return sum(1 + key.count(":") + _colons(part) for key, part in value.items())
+        case list():
+            return sum(map(_colons, value))
+        case str():
+            return value.count(":")
+    return 0
+
+
 def _twice(text: bytes) -> str | None:
     """A key that an object of this text, which is JSON, holds twice."""
+    # Every colon that is left stands behind a key or in a text, unless it was written as `\u003a`.
+    if b"\\" not in text and _colons(msgspec.json.decode(text)) == text.count(b":"):
+        return None
     found: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:

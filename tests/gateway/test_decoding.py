@@ -101,6 +101,19 @@ def test_a_key_given_twice_is_refused(decoder: Decoder) -> None:
     assert answer.rejected.details == {"field": "amount", "rule": "is given twice"}
 
 
+def test_a_key_given_twice_is_found_however_it_is_written(decoder: Decoder) -> None:
+    """Escapes stand for colons and for letters of keys; a value may hold a colon of its own."""
+    without = {name: value for name, value in DEPOSIT.items() if name != "reference"}
+    plain = msgspec.json.encode(without)[:-1]
+    for more in (
+        b',"reference":"a:b","amount":6}',
+        b',"reference":"\\u003a","amount":6}',
+        b',"reference":"a","\\u0061mount":6}',
+    ):
+        answer = refused(decoder, plain + more)
+        assert answer.rejected.details == {"field": "amount", "rule": "is given twice"}
+
+
 def test_colons_in_values_are_no_keys(decoder: Decoder) -> None:
     """They only cost a second look."""
     text = msgspec.json.encode(DEPOSIT | {"reference": "a:b:c::d"})

@@ -4,7 +4,7 @@ from engine.contract import Context, Decision, Event, Presence, presence_key
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.codes import DRIVER_BUSY
-from engine.domains.dispatch.geo import distance_m
+from engine.domains.dispatch.geo import Place, distance_m
 from engine.domains.dispatch.guards import (
     find_driver,
     impossible,
@@ -14,10 +14,16 @@ from engine.domains.dispatch.guards import (
     other_zone,
     zone_mismatch,
 )
-from engine.domains.dispatch.pings import JUMP, TAKEN, judge
+from engine.domains.dispatch.pings import JUMP, TAKEN, device_time, is_news, judge
 from engine.domains.dispatch.search import withdraw
-from engine.domains.dispatch.state import Driver, Zone
-from engine.domains.dispatch.terms import GONE_MS, LOG_M, LOG_MS, driver_key
+from engine.domains.dispatch.state import Driver, Zone, positions_of
+from engine.domains.dispatch.terms import (
+    GATHER_MS,
+    GONE_MS,
+    LOG_MS,
+    LOGGED_TOGETHER_MAX,
+    driver_key,
+)
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
 
@@ -35,7 +41,7 @@ def go_online(state: Zone, command: c.GoOnline, ctx: Context) -> Decision:
     driver = state.drivers.get(user)
     if driver is not None and driver.state != "OFFLINE":
         return no_such_step(driver.state, command)
-    device_at = ctx.now if command.device_at is None else command.device_at
+    device_at = device_time(command, ctx)
     claims = (driver_key(user), presence_key(user, ctx.room))
     return [e.DriverOnline(driver=user, pos=command.pos, device_at=device_at, claims=claims)]
 
@@ -80,22 +86,28 @@ def update_location(state: Zone, command: c.UpdateLocation, ctx: Context) -> Dec
     verdict = judge(state, command, ctx)
     if verdict == JUMP:
         return _flagged(driver, command, ctx)
-    return [_logged(command, ctx)] if verdict == TAKEN and _is_news(driver, command, ctx) else ()
+    is_own_news = verdict == TAKEN and is_news(driver, command.pos, ctx.now)
+    return _logged(state, command if is_own_news else None, ctx)
 
 
-def _is_news(driver: Driver, command: c.UpdateLocation, ctx: Context) -> bool:
-    """Each 30 s or 100 m (T3)."""
-    old, new = driver.pos, command.pos
-    if ctx.now - driver.pos_at >= LOG_MS:
-        return True
-    return distance_m(old.lat, old.lon, new.lat, new.lon) >= LOG_M
-
-
-def _logged(command: c.UpdateLocation, ctx: Context) -> e.LocationLogged:
-    device_at = ctx.now if command.device_at is None else command.device_at
-    return e.LocationLogged(
-        driver=ctx.actor.user, pos=command.pos, device_at=device_at, taken_at=ctx.now
-    )
+def _logged(state: Zone, own: c.UpdateLocation | None, ctx: Context) -> list[Event]:
+    """Whoever pings when the time has come has the news of all drivers written down together. A
+    record for each would be most of what a ping costs."""
+    if ctx.now < state.logged_at + GATHER_MS:
+        return []
+    positions = positions_of(ctx)
+    found = {name: positions.fixes[name] for name in positions.news}
+    lines = [
+        e.Logged(name, Place(fix.lat, fix.lon), fix.device_at, fix.at)
+        for name, fix in found.items()
+        if own is None or name != ctx.actor.user
+    ]
+    if own is not None:
+        lines.append(e.Logged(ctx.actor.user, own.pos, device_time(own, ctx), ctx.now))
+    return [
+        e.LocationsLogged(positions=tuple(lines[at : at + LOGGED_TOGETHER_MAX]))
+        for at in range(0, len(lines), LOGGED_TOGETHER_MAX)
+    ]
 
 
 def _flagged(driver: Driver, command: c.UpdateLocation, ctx: Context) -> Decision:

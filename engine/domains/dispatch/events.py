@@ -111,13 +111,30 @@ class DriverBack(Event, frozen=True, tag="dispatch.driver_back"):
 
 
 class LocationLogged(Event, frozen=True, tag="dispatch.location_logged"):
-    """One of many positions: each 30 s or 100 m (T3)."""
+    """The latest position of a busy driver, who had seemed silent. Logs of old have every
+    position so."""
 
     driver: str
     pos: Place
     device_at: Millis
     taken_at: Millis
     """When the position came; it may be a little earlier than the event."""
+
+
+class Logged(Struct, frozen=True, gc=False):
+    """A driver's position."""
+
+    driver: str
+    pos: Place
+    device_at: Millis
+    taken_at: Millis
+    """When the position came; it may be a little earlier than the event."""
+
+
+class LocationsLogged(Event, frozen=True, tag="dispatch.locations_logged"):
+    """Some of many positions: of each driver one each 30 s or 100 m (T3)."""
+
+    positions: tuple[Logged, ...]
 
 
 class DriverFlagged(Event, frozen=True, tag="dispatch.driver_flagged"):

@@ -73,7 +73,13 @@ def on_back(state: Zone, event: e.DriverBack, _: Millis) -> None:
     state.agenda.drop("away", event.driver)
 
 
-def on_location(state: Zone, event: e.LocationLogged, _: Millis) -> None:
+def on_locations(state: Zone, event: e.LocationsLogged, at: Millis) -> None:
+    state.logged_at = at
+    for line in event.positions:
+        on_location(state, line, at)
+
+
+def on_location(state: Zone, event: e.LocationLogged | e.Logged, _: Millis) -> None:
     driver = state.drivers[event.driver]
     _place(driver, event.pos, event.taken_at, event.device_at)
     if driver.state == "BUSY":
@@ -124,6 +130,7 @@ EVOLVE: Mapping[type[Event], Callable[[Zone, Any, Millis], None]] = {
     e.DriverAway: on_away,
     e.DriverBack: on_back,
     e.LocationLogged: on_location,
+    e.LocationsLogged: on_locations,
     e.DriverFlagged: on_flagged,
     e.DriverRated: on_rated,
     e.NeighbourOffered: on_neighbour_offered,

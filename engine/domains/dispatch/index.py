@@ -5,10 +5,12 @@ ring around a point have been visited, whoever is left is at least n cells away.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from msgspec import Struct
 
 from engine.domains.dispatch.geo import DEGREE, LON_MAX, Place, units_east, units_north
+from engine.domains.dispatch.terms import PING_MS
 from engine.kernel.time import MINUTE, Millis
 
 CELL_M = 400
@@ -19,7 +21,7 @@ MARGIN = DEGREE // 2
 COLUMNS = 2**24
 """More than there are cells around the earth."""
 FORGOTTEN_MS = 10 * MINUTE
-"""A driver who has been silent for so long is taken out."""
+"""A driver who has been silent for so long is taken out, within a minute."""
 
 
 class Fix(Struct, gc=False):
@@ -30,21 +32,37 @@ class Fix(Struct, gc=False):
     at: Millis
     """When it came, engine time."""
     device_at: Millis
+    due_at: Millis
+    """When the next one is expected: every PING_MS, however early this one was."""
     cell: int
 
 
 class Positions:
     """The soft state of a zone. Nothing here is in the log, and a restart empties it."""
 
-    __slots__ = ("_cells", "_centre_lon", "_north", "east", "fixes")
+    __slots__ = (
+        "_cells",
+        "_centre_lon",
+        "_north",
+        "_swept_at",
+        "east",
+        "fixes",
+        "logged_at",
+        "news",
+    )
 
     def __init__(self) -> None:
         self.fixes: dict[str, Fix] = {}
         """Driver -> position; who was heard longest ago comes first."""
+        self.news: dict[str, None] = {}
+        """Drivers whose position is to enter the log."""
+        self.logged_at: Millis = 0
+        """When positions did, the last time that `news` was looked through."""
         self.east = 0
         """Width of a cell, units of longitude; 0 before the zone is known."""
         self._north = units_north(CELL_M)
         self._centre_lon = 0
+        self._swept_at: Millis = 0
         self._cells: dict[int, dict[str, Fix]] = {}
 
     def survey(self, centre: Place, radius_m: int) -> None:
@@ -57,28 +75,40 @@ class Positions:
     def put(self, driver: str, place: Place, at: Millis, device_at: Millis) -> None:
         """The driver is here now."""
         assert self.east, "survey comes first"
-        self.remove(driver)
         row, column = self._cell(place)
         cell = row * COLUMNS + column
-        fix = self.fixes[driver] = Fix(place.lat, place.lon, at, device_at, cell)
+        due_at = at
+        old = self.fixes.pop(driver, None)
+        if old is not None:
+            due_at = max(at, old.due_at)
+            if old.cell != cell:
+                self._leave(driver, old.cell)
+        fix = Fix(place.lat, place.lon, at, device_at, due_at + PING_MS, cell)
+        self.fixes[driver] = fix
         self._cells.setdefault(cell, {})[driver] = fix
 
     def remove(self, driver: str) -> None:
         """The driver is nowhere, as far as the zone cares."""
         fix = self.fixes.pop(driver, None)
         if fix is not None:
-            cell = self._cells[fix.cell]
-            del cell[driver]
-            if not cell:
-                del self._cells[fix.cell]
+            self.news.pop(driver, None)
+            self._leave(driver, fix.cell)
 
     def forget(self, now: Millis) -> None:
-        """Take out who has been silent for too long. Cheap, for they come first."""
-        while self.fixes:
-            driver, fix = next(iter(self.fixes.items()))
-            if fix.at > now - FORGOTTEN_MS:
-                return
+        """Take out who has been silent for too long. It looks once a minute only: they come first,
+        but what is gone from the front of a dict has to be stepped over each time."""
+        if now < self._swept_at + MINUTE:
+            return
+        self._swept_at = now
+        silent = takewhile(lambda known: known[1].at <= now - FORGOTTEN_MS, self.fixes.items())
+        for driver in [driver for driver, _ in silent]:
             self.remove(driver)
+
+    def _leave(self, driver: str, cell: int) -> None:
+        inside = self._cells[cell]
+        del inside[driver]
+        if not inside:
+            del self._cells[cell]
 
     def rings(self, place: Place, radius_m: int) -> Iterator[tuple[int, dict[str, Fix]]]:
         """Cell by cell outwards, until the radius is covered: the drivers in it, and how far away

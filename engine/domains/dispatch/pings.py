@@ -4,11 +4,18 @@ from collections.abc import Iterable
 
 from engine.contract import Context, Soft
 from engine.domains.dispatch import commands as c
-from engine.domains.dispatch.geo import distance_m
+from engine.domains.dispatch.geo import Place, is_nearer
 from engine.domains.dispatch.index import Positions
 from engine.domains.dispatch.state import Driver, Zone, positions_of
-from engine.domains.dispatch.terms import PING_MS, SPEED_MAX_M_S, delivery_room
+from engine.domains.dispatch.terms import (
+    LOG_M,
+    LOG_MS,
+    PING_EARLY_MS,
+    SPEED_MAX_M_S,
+    delivery_room,
+)
 from engine.kernel.ids import MARKET_MARK
+from engine.kernel.time import Millis
 
 TAKEN = ""
 TOO_SOON = "TOO_SOON"
@@ -19,34 +26,44 @@ CUSTOMER = "customer"
 STAFF = "staff"
 
 
+def device_time(command: c.GoOnline | c.UpdateLocation, ctx: Context) -> Millis:
+    """When the device was there: now, if it does not say."""
+    return ctx.now if command.device_at is None else command.device_at
+
+
 def judge(state: Zone, command: c.UpdateLocation, ctx: Context) -> str:
     """Whether a position is believed, and if not, why: the note that its sender gets.
 
     It is compared with the latest that was believed; after a restart with the latest logged."""
-    user = ctx.actor.user
-    driver = state.drivers[user]
-    device_at = ctx.now if command.device_at is None else command.device_at
-    if (driver.pos_at, driver.device_at) == (ctx.now, device_at) and driver.pos == command.pos:
-        return TAKEN
+    user, pos, now = ctx.actor.user, command.pos, ctx.now
+    device_at = device_time(command, ctx)
     fix = positions_of(ctx).fixes.get(user)
     if fix is None:
-        old = (driver.pos.lat, driver.pos.lon, driver.pos_at, driver.device_at)
+        driver = state.drivers[user]
+        lat, lon, at, earlier = driver.pos.lat, driver.pos.lon, driver.pos_at, driver.device_at
     else:
-        old = (fix.lat, fix.lon, fix.at, fix.device_at)
-        if ctx.now - fix.at < PING_MS:
+        lat, lon, at, earlier = fix.lat, fix.lon, fix.at, fix.device_at
+        if (at, earlier, lat, lon) == (now, device_at, pos.lat, pos.lon):
+            # It is this one that was believed.
+            return TAKEN
+        if now < fix.due_at - PING_EARLY_MS:
             return TOO_SOON
-    lat, lon, at, earlier = old
     if device_at < earlier:
         return OLDER
-    far = distance_m(lat, lon, command.pos.lat, command.pos.lon)
-    return JUMP if far * 1_000 > SPEED_MAX_M_S * (ctx.now - at) else TAKEN
+    reach_m = SPEED_MAX_M_S * (now - at) // 1_000
+    return TAKEN if is_nearer(lat, lon, pos.lat, pos.lon, reach_m + 1) else JUMP
+
+
+def is_news(driver: Driver, pos: Place, at: Millis) -> bool:
+    """Each 30 s or 100 m (T3)."""
+    old = driver.pos
+    return at - driver.pos_at >= LOG_MS or not is_nearer(old.lat, old.lon, pos.lat, pos.lon, LOG_M)
 
 
 def came_online(soft: Positions, state: Zone, command: c.GoOnline, ctx: Context) -> Iterable[Soft]:
     """The first position of a driver."""
-    device_at = ctx.now if command.device_at is None else command.device_at
     soft.survey(state.centre, state.radius_m)
-    soft.put(ctx.actor.user, command.pos, ctx.now, device_at)
+    soft.put(ctx.actor.user, command.pos, ctx.now, device_time(command, ctx))
     return (_for_staff(ctx, ctx.actor.user, command),)
 
 
@@ -58,20 +75,30 @@ def went_offline(soft: Positions, _: Zone, __: c.GoOffline, ctx: Context) -> Ite
 
 def moved(soft: Positions, state: Zone, command: c.UpdateLocation, ctx: Context) -> Iterable[Soft]:
     """A position that is believed replaces the one before; those who may see it are told."""
-    if judge(state, command, ctx) != TAKEN:
+    is_taken = judge(state, command, ctx) == TAKEN
+    if soft.logged_at != state.logged_at:
+        _drop_logged(soft, state)
+    if not is_taken:
         return ()
-    user = ctx.actor.user
-    device_at = ctx.now if command.device_at is None else command.device_at
+    user, driver = ctx.actor.user, state.drivers[ctx.actor.user]
     soft.survey(state.centre, state.radius_m)
     soft.forget(ctx.now)
-    soft.put(user, command.pos, ctx.now, device_at)
+    soft.put(user, command.pos, ctx.now, device_time(command, ctx))
+    if is_news(driver, command.pos, ctx.now):
+        soft.news[user] = None
     told = [_for_staff(ctx, user, command)]
-    driver = state.drivers[user]
     if is_shared(state, driver):
         data = {"pos": command.pos, "at": ctx.now}
         room = delivery_room(driver.order)
         told.append(Soft(room, CUSTOMER, "position", "delivery.location_updated", data))
     return told
+
+
+def _drop_logged(soft: Positions, state: Zone) -> None:
+    soft.logged_at = state.logged_at
+    for name in tuple(soft.news):
+        if state.drivers[name].pos_at >= soft.fixes[name].at:
+            del soft.news[name]
 
 
 def is_shared(state: Zone, driver: Driver) -> bool:

@@ -137,6 +137,8 @@ class Zone(Struct):
     batch: list[str] = []
     """Orders that wait to be matched."""
     job_count: int = 0
+    logged_at: Millis = 0
+    """When positions last entered the log."""
     agenda: Agenda = field(default_factory=Agenda)
 
 

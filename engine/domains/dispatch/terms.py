@@ -63,9 +63,16 @@ REISSUES_MAX = 3
 
 PING_MS = 5 * SECOND
 """Faster pings are dropped (T3)."""
+PING_EARLY_MS = 500
+"""So much earlier one may come, for what networks and clocks do to it; the one after it is not due
+any earlier, so nobody is heard more often than every 5 s."""
 LOG_MS = 30 * SECOND
 LOG_M = 100
 """A position enters the log when so much time, or so much way, has passed (T3)."""
+GATHER_MS = SECOND
+"""Positions that do are gathered for so long, and written down together."""
+LOGGED_TOGETHER_MAX = 200
+"""Of one event."""
 SPEED_MAX_M_S = 60
 """A faster jump is flagged and not believed (T5)."""
 CLOCK_AHEAD_MS = 60 * SECOND

@@ -1,12 +1,23 @@
 """Drivers come, move and go (dispatch 3, T3-T5, X4, X5, X7)."""
 
+from random import Random
+
 import msgspec
 import pytest
 
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.commands import ConfigureZone
 from engine.domains.dispatch.geo import Place
-from engine.domains.dispatch.terms import GONE_MS, LOG_MS, PING_MS, STALE_MS, Neighbour
+from engine.domains.dispatch.terms import (
+    GATHER_MS,
+    GONE_MS,
+    LOG_MS,
+    LOGGED_TOGETHER_MAX,
+    PING_EARLY_MS,
+    PING_MS,
+    STALE_MS,
+    Neighbour,
+)
 from engine.kernel.actor import Actor
 from engine.kernel.time import MINUTE, SECOND
 from testkit.house import House
@@ -15,6 +26,7 @@ from tests.engine.domains.dispatch.cast import (
     BEN,
     BOSS,
     CAT,
+    ROOM,
     STRANGER,
     asked,
     assigned,
@@ -93,8 +105,8 @@ def test_a_clock_that_is_ahead_is_refused(house: House) -> None:
 
 
 def test_faster_pings_are_dropped(house: House) -> None:
-    """T3: one in five seconds; the others are answered and forgotten."""
-    house.given((ANN, online())).advance(PING_MS - 1)
+    """T3: one in five seconds, or a little earlier; the others are answered and forgotten."""
+    house.given((ANN, online())).advance(PING_MS - PING_EARLY_MS - 1)
     house.when(ANN, ping(north(20))).then_nothing_happened()
     assert note(house) == "TOO_SOON"
     assert fix(house) == (north(0).lat, north(0).lon)
@@ -103,15 +115,71 @@ def test_faster_pings_are_dropped(house: House) -> None:
     assert fix(house) == (north(20).lat, north(20).lon)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_pings_every_five_seconds_are_taken_however_they_arrive(house: House, seed: int) -> None:
+    """T3: a client that pings every 5 s is always heard, though each ping is late by another
+    while."""
+    dice = Random(seed)
+    house.given((ANN, online()))
+    start = house.now
+    for number in range(1, 40):
+        house.at(start + number * PING_MS + dice.randrange(PING_EARLY_MS))
+        house.when(ANN, ping(north(number))).then_accepted()
+        assert note(house) is None
+
+
+def test_who_pings_early_each_time_is_not_heard_more_often(house: House) -> None:
+    """T3: what came early counts as if it had come in time."""
+    house.given((ANN, online()))
+    start, taken = house.now, 0
+    while house.now < start + 20 * PING_MS:
+        house.advance(PING_MS - PING_EARLY_MS).when(ANN, ping()).then_accepted()
+        taken += note(house) is None
+    assert taken <= 20
+
+
 def test_few_pings_enter_the_log(house: House) -> None:
     """T3: each 30 s or 100 m, whichever comes first."""
     house.given((ANN, online())).advance(PING_MS)
     house.when(ANN, ping(north(99))).then_nothing_happened()
-    house.advance(PING_MS).when(ANN, ping(north(100))).then(e.LocationLogged)
+    house.advance(PING_MS).when(ANN, ping(north(100))).then(e.LocationsLogged)
     logged_at = house.now
     house.at(logged_at + LOG_MS - 1).when(ANN, ping(north(100))).then_nothing_happened()
     house.at(logged_at + LOG_MS - 1 + PING_MS).when(ANN, ping(north(100)))
-    house.then(e.LocationLogged, pos=north(100))
+    house.then(e.LocationsLogged)
+    assert zone_of(house).drivers["ann"].pos_at == house.now
+
+
+def test_positions_are_gathered_and_logged_together(house: House) -> None:
+    """T3: a record a second at most, however many drivers there are; none of them is left out."""
+    house.given((ANN, online()), (BEN, online()), (CAT, online())).advance(PING_MS)
+    house.when(ANN, ping(north(100))).then_only(e.LocationsLogged)
+    house.advance(GATHER_MS - 1).when(BEN, ping(north(120))).then_nothing_happened()
+    assert note(house) is None
+    assert zone_of(house).drivers["ben"].pos == north(0)
+    # One who has no news brings those of the others.
+    house.advance(1).when(CAT, ping(north(20))).then_only(e.LocationsLogged)
+    assert zone_of(house).drivers["ben"].pos == north(120)
+    assert zone_of(house).drivers["ben"].pos_at == house.now - 1
+    assert zone_of(house).drivers["cat"].pos == north(0)
+    house.advance(PING_MS).when(CAT, ping(north(40))).then_nothing_happened()
+
+
+def test_who_has_left_is_logged_no_more(house: House) -> None:
+    """What was gathered of them goes with them."""
+    house.given((ANN, online()), (BEN, online())).advance(PING_MS)
+    house.given((ANN, ping(north(100))), (BEN, ping(north(100))), (BEN, offline()))
+    house.advance(PING_MS).when(ANN, ping(north(120))).then_nothing_happened()
+
+
+def test_no_event_holds_more_positions_than_fit(house: House) -> None:
+    """The news of a crowd is written down by one ping, in several events."""
+    crowd = [Actor(f"d{number}", "driver", "approved") for number in range(LOGGED_TOGETHER_MAX + 2)]
+    house.given(*((driver, online()) for driver in crowd)).advance(PING_MS)
+    house.given(*((driver, ping(north(100))) for driver in crowd)).advance(GATHER_MS)
+    house.given((ANN, online()), (ANN, ping()))
+    written = house.happened(e.LocationsLogged, ROOM)
+    assert [len(event.positions) for event in written] == [LOGGED_TOGETHER_MAX, 1]
 
 
 def test_older_positions_are_ignored(house: House) -> None:
@@ -132,7 +200,7 @@ def test_a_jump_is_flagged_and_not_believed(house: House) -> None:
     assert not house.soft()
     house.advance(PING_MS).when(ANN, ping(north(9_000))).then_nothing_happened()
     assert note(house) == "JUMP"
-    house.when(ANN, ping(north(600))).then(e.LocationLogged)
+    house.when(ANN, ping(north(600))).then(e.LocationsLogged)
     house.advance(LOG_MS).when(ANN, ping(north(9_000))).then(e.DriverFlagged)
     assert zone_of(house).drivers["ann"].flags == 2
 

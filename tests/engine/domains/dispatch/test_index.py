@@ -11,6 +11,7 @@ from engine.domains.dispatch.geo import (
     LON_MAX,
     Place,
     between_m,
+    is_nearer,
     units_east,
     units_north,
 )
@@ -136,6 +137,18 @@ def test_great_circles() -> None:
     assert between_m(Place(LAT_MAX, 0), Place(-LAT_MAX, 5)) == 20_015_115
     london, paris = Place(515_074_000, -1_278_000), Place(488_566_000, 23_522_000)
     assert abs(between_m(london, paris) - 343_560) < 500
+
+
+@pytest.mark.parametrize("centre", TOWNS, ids=str)
+def test_who_is_nearer_than_so_much(centre: Place) -> None:
+    """The same answer as the great circle's, whole metres, near and far and over the date line."""
+    dice = Random(centre.lon)
+    for _ in range(2_000):
+        there = somewhere(dice, centre, dice.choice((10, 150, 5_000)))
+        far = between_m(centre, there)
+        for metres in (far - 1, far, far + 1, 100):
+            near_enough = is_nearer(centre.lat, centre.lon, there.lat, there.lon, metres)
+            assert near_enough == (far < metres)
 
 
 def test_ten_thousand_drivers_are_searched_in_time() -> None:
