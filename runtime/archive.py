@@ -145,6 +145,10 @@ async def _needed(
             saved.position - remember + 1,
             f"a start reads the {remember} records before its snapshot at {saved.position}",
         ),
-        (errands + 1, f"letters are sent up to position {errands}"),
+        (
+            errands + 1,
+            f"letters are known to be done up to position {errands}; a server that runs moves that "
+            "on within a minute",
+        ),
         (await log.head(), "the last record of a log stays"),
     )
