@@ -140,6 +140,12 @@ class PostgresServer:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the server's first process, which has to be started."""
+        assert self._process is not None, "start() comes first"
+        return self._process.pid
+
+    @property
     def directory(self) -> Path:
         """The temporary directory: `data/`, the socket and `log`."""
         assert self._directory is not None, "start() makes the directory"

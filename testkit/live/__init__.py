@@ -1,0 +1,1 @@
+"""`make cluster`: many processes with people in their markets, to look at and to hurt."""

@@ -1,0 +1,88 @@
+"""`make cluster`, typed: a market lives, its writer is killed, and it goes on."""
+
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from testkit.client import connected
+from testkit.process import Process, start
+from testkit.redis import RedisFailed, find_binary
+
+LIVES = r"main: w\d, [1-9]\d* bids/s.*; east: w\d, [1-9]\d* bids/s"
+
+
+@pytest.fixture
+def redis_binary() -> Path:
+    """Skips where there is no Redis at all."""
+    try:
+        return find_binary()
+    except RedisFailed as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture
+async def live(tmp_path: Path, redis_binary: Path) -> AsyncIterator[Process]:
+    """`make cluster` at free ports; what is killed comes back after ten seconds."""
+    flags = ("--port", "0", "--engine-port", "0", "--again-after", "10", "--data", str(tmp_path))
+    process = await start(*flags, module="testkit.live")
+    try:
+        yield process
+    finally:
+        await process.close()
+
+
+def number_in(file: Path) -> int:
+    """The process id that a file names."""
+    return int(file.read_text())
+
+
+async def test_the_market_goes_on_after_its_writer_is_killed(live: Process, tmp_path: Path) -> None:
+    """The death is told, and who serves instead after which pause; the dead one comes back, and
+    whoever joins by the printed lines is let in."""
+    await live.out.until(LIVES)
+    text = live.out.text
+    websocket = re.search(r"(ws://\S+)\?market=main", text)
+    token = re.search(r'"token":"([^"]+)"', text)
+    assert websocket, text
+    assert token, text
+    os.kill(number_in(tmp_path / "main.writer"), signal.SIGKILL)
+    dead = (await live.out.until(r"^(w\d) is gone; it served .*main"))[1]
+    other = {"w1": "w2", "w2": "w1"}[dead]
+    pause = await live.out.until(rf"^main is served by {other} after (\S+) s$")
+    assert float(pause[1]) < 10
+    async with connected(websocket[1], token[1]) as visitor:
+        await visitor.subscribe("user:visitor")
+    await live.out.until(rf"^{dead} is back$")
+    os.kill(number_in(tmp_path / "g1.pid"), signal.SIGKILL)
+    await live.out.until(r"^g1 is gone$")
+    await live.out.until(r"^g1 is back$")
+    assert not live.err.text
+
+
+async def test_it_ends_and_leaves_no_process_behind(live: Process, tmp_path: Path) -> None:
+    """SIGTERM: all parts end in good order, and their numbers are free."""
+    await live.out.until(LIVES)
+    numbers = [number_in(tmp_path / f"{part}.pid") for part in ("w1", "w2", "g1", "g2")]
+    live.stop()
+    assert await live.ended() == 0
+    assert live.out.said[-1] == "all processes have ended\n"
+    for number in numbers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
+async def test_a_taken_port_is_named(tmp_path: Path, redis_binary: Path) -> None:
+    """With what to type instead."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = await start(
+            "--port", port, "--engine-port", "0", "--data", str(tmp_path), module="testkit.live"
+        )
+        assert await process.ended() == 1
+    assert f"port {port} cannot be had" in process.err.text
+    assert "--port 8180" in process.err.text
