@@ -3,13 +3,17 @@
 import argparse
 import asyncio
 import sys
+from contextlib import suppress
 
 import msgspec
 
-from persistence.shards import Overview, ShardTable
+from persistence.errors import ShardsRefused, WrongSchema
+from persistence.shards import SHARDS_MAX, Overview, ShardTable
 from runtime.config import Config, ConfigError
 
 NOTHING = "-"
+NUMBERS_MAX = 4_096
+"""More would be tables without end."""
 
 
 def add_shards_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,13 @@ def add_shards_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="MARKET",
         help="make a market: up to 32 of a-z, 0-9, '-' and '_'; may be given again and again",
+    )
+    parser.add_argument(
+        "--most",
+        type=int,
+        metavar="N",
+        help="with --add in a database that is new: how many markets there can ever be "
+        f"[default: {SHARDS_MAX}]",
     )
     parser.add_argument(
         "--drain",
@@ -37,11 +48,17 @@ def shards(config: Config, arguments: argparse.Namespace) -> int:
     Raises ConfigError without a database, ShardsRefused, LogUnavailable."""
     if not config.postgres:
         raise ConfigError("`outcry shards` needs the database of the logs: --postgres URL")
-    return asyncio.run(_shards(ShardTable(config.postgres), arguments))
+    most = arguments.most
+    if most is not None and not (arguments.add and 1 <= most <= NUMBERS_MAX):
+        raise ConfigError(f"--most takes 1 to {NUMBERS_MAX}, and goes with --add")
+    table = ShardTable(config.postgres, shards_max=most or SHARDS_MAX)
+    return asyncio.run(_shards(table, arguments))
 
 
 async def _shards(table: ShardTable, arguments: argparse.Namespace) -> int:
     try:
+        if arguments.most:
+            await _agree(table, arguments.most)
         said = [f"market {name} is shard {await table.add_market(name)}" for name in arguments.add]
         for name in arguments.drain:
             await table.drain(name)
@@ -64,6 +81,17 @@ async def _shards(table: ShardTable, arguments: argparse.Namespace) -> int:
     else:
         print(for_programs(overview), end="")
     return 0
+
+
+async def _agree(table: ShardTable, most: int) -> None:
+    """Raises ShardsRefused if the database has another number of shards already."""
+    with suppress(WrongSchema):
+        found = (await table.overview()).shards_max
+        if found != most:
+            raise ShardsRefused(
+                f"this database has {found} shards since it was first used, and keeps them: "
+                "leave --most out, or take another database"
+            )
 
 
 def for_programs(overview: Overview) -> str:

@@ -87,3 +87,19 @@ async def test_what_cannot_be_done_is_said_in_a_line(postgres_url: str) -> None:
     for refused in (nothing, bad, homeless, nowhere):
         assert "Traceback" not in refused.err
         assert not refused.out
+
+
+async def test_how_many_there_can_be_is_said_once(postgres_url: str) -> None:
+    """With the first market; afterwards another number is refused, and nothing is made."""
+    bare = await shards(postgres_url, "--most", "3")
+    assert bare.code == USAGE
+    assert "--add" in bare.err
+    first = await shards(postgres_url, "--add", "east", "--most", "3")
+    assert (first.code, first.err) == (0, "")
+    other = await shards(postgres_url, "--add", "west", "--most", "9")
+    assert other.code == FAILED
+    assert "3 shards" in other.err
+    assert (await shards(postgres_url, "--add", "west", "--most", "3")).code == 0
+    full = await shards(postgres_url, "--add", "north")
+    assert full.code == FAILED
+    assert len(json.loads((await shards(postgres_url, "--json")).out)["shards"]) == 3
