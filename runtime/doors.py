@@ -53,6 +53,11 @@ def closing_socket(config: Config) -> Iterator[socket.socket]:
         yield listening
 
 
+def name_of(config: Config) -> str:
+    """What the process is called among others."""
+    return config.name or f"{socket.gethostname()}-{os.getpid()}"
+
+
 def address_of(config: Config, listening: socket.socket) -> str:
     """Where the process can be reached, as a URL."""
     host = f"[{config.host}]" if ":" in config.host else config.host

@@ -16,14 +16,15 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from engine.registry import build_registry, find_domains
+from gateway.http import METRICS_TYPE
 from persistence.bus.keys import MARKETS
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.file_folder import FileFolder
 from persistence.postgres import PostgresLog
 from persistence.shards import Placement, ShardTable
-from runtime import garbage
+from runtime import garbage, metrics
 from runtime.config import Config, ConfigError, read_markets
-from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
+from runtime.doors import address_of, closing_socket, name_of, open_doors, stop_signal, until
 from runtime.duties import Duties, Hands
 from runtime.follower import Follower
 from runtime.peers import Peers
@@ -43,7 +44,7 @@ async def serve_engine(config: Config) -> int:
     if not config.postgres or not config.redis:
         raise ConfigError("an engine needs --postgres and --redis; `outcry serve` needs neither")
     stopped = stop_signal()
-    name = config.name or f"{socket.gethostname()}-{os.getpid()}"
+    name = name_of(config)
     with closing_socket(config) as listening:
         address = address_of(config, listening)
         table = ShardTable(config.postgres)
@@ -71,6 +72,7 @@ class Markets(Hands):
     def __init__(self, config: Config, name: str) -> None:
         """Raises ConfigError."""
         self.served: dict[str, ShardWriter] = {}
+        self._name = name
         self._config = config
         self._owner = f"{name} (pid {os.getpid()} on {socket.gethostname()})"
         self._registry = build_registry(find_domains())
@@ -145,6 +147,18 @@ class Markets(Hands):
     def ready(self) -> Collection[str]:
         return [market for market, (follower, _) in self._followed.items() if follower.is_ready]
 
+    def metrics(self) -> bytes:
+        """The page that Prometheus reads."""
+        served = self.served.items()
+        followed = {name: follower for name, (follower, _) in self._followed.items()}
+        return metrics.page(
+            metrics.InfoCollector("engine", self._name),
+            metrics.WriterCollector({name: shard.writer for name, shard in served}),
+            metrics.WorldCollector({name: shard.world.counts for name, shard in served}),
+            metrics.WriterBusCollector({name: shard.bus_counts for name, shard in served}),
+            metrics.StandbyCollector(followed),
+        )
+
     async def close(self) -> None:
         """Let go of what is left."""
         for market in list(self._followed):
@@ -181,4 +195,8 @@ def _app(markets: Markets) -> Starlette:
         body = {"served": served, "standby": sorted(markets.ready())}
         return Response(msgspec.json.encode(body), status, media_type="application/json")
 
-    return Starlette(routes=[Route("/healthz", alive), Route("/readyz", ready)])
+    async def counted(_request: Request) -> Response:
+        return Response(markets.metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", counted)]
+    return Starlette(routes=routes)

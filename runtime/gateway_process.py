@@ -3,9 +3,7 @@ that cannot be lost, and needs Redis alone."""
 
 import asyncio
 import logging
-import os
 import secrets
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +31,7 @@ from persistence.shards import MAIN
 from runtime import garbage, metrics
 from runtime.clock import wall_ms
 from runtime.config import Config, ConfigError
-from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
+from runtime.doors import address_of, closing_socket, name_of, open_doors, stop_signal, until
 from runtime.hooks import hook_secrets
 from runtime.serve import FILES_FOLDER, gateway_settings
 from runtime.tokens import tokens_of, vault_of
@@ -95,9 +93,8 @@ class Halls(Handler):
     def __init__(self, config: Config) -> None:
         """Raises ConfigError."""
         self._config = config
-        name = config.name or f"{socket.gethostname()}-{os.getpid()}"
         # What was said to an earlier process of this name is not for this one.
-        self._name = f"{name}-{secrets.token_hex(3)}"
+        self._name = f"{name_of(config)}-{secrets.token_hex(3)}"
         self._registry: Registry = build_registry(find_domains())
         self._counts = Counts()
         self._tokens = tokens_of(config)
@@ -172,7 +169,11 @@ class Halls(Handler):
         return Hall(gateway, app, writer, loop.create_task(writer.run()))
 
     def _metrics(self) -> bytes:
-        return metrics.page([metrics.GatewayCollector(self._counts)])
+        return metrics.page(
+            metrics.InfoCollector("gateway", name_of(self._config)),
+            metrics.GatewayCollector(self._counts),
+            metrics.GatewayBusCollector({name: hall.writer for name, hall in self._halls.items()}),
+        )
 
     # HTTP.
 

@@ -35,6 +35,11 @@ class Lease:
         """Whether this process is the owner for sure."""
         return self._clock.steady_ns() <= self.until_ns
 
+    @property
+    def age_s(self) -> float:
+        """How long ago the lease was granted or renewed, s."""
+        return LEASE_MS / 1_000 - (self.until_ns - self._clock.steady_ns()) / 1_000_000_000
+
     def granted(self, asked_ns: int) -> None:
         """The log has granted or renewed the lease. It runs from some moment after the request
         and before the answer, which may have been long on its way: the request is what counts.

@@ -1,19 +1,38 @@
-"""The Prometheus page: what gateway and writer have counted, read when it is asked for."""
+"""The Prometheus page: what gateway and writers have counted, read when it is asked for.
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+What is a writer's has the label `market`, also where there is one market alone. What is a
+gateway's has not: clients of all its markets are counted together.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.counts import BOUNDS_MS, Counts
-from runtime.errands import ErrandCounts
-from runtime.texts import TextCounts
+from persistence.bus.counts import WriterEnd
+from persistence.bus.far_writer import FarWriter
+from runtime.follower import Follower
+from runtime.metric_families import Sample, counter, gauge, histogram, summary
+from runtime.world import WorldCounts
 from runtime.writer import Writer
+from runtime.writer_counts import Buckets
+
+MARKET = "market"
+
+
+class InfoCollector(Collector):
+    """What process this is."""
+
+    def __init__(self, role: str, name: str) -> None:
+        """`role`: the command that it was started with; `name`: see --name."""
+        self._labels = (role, name)
+
+    def collect(self) -> Iterator[Metric]:
+        yield gauge("process_info", "What this is", [Sample(1, self._labels)], "role", "name")
 
 
 class GatewayCollector(Collector):
@@ -24,8 +43,8 @@ class GatewayCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
-        yield GaugeMetricFamily("outcry_connections", "Open websockets", counts.connections)
-        yield GaugeMetricFamily("outcry_subscriptions", "Feeds listened to", counts.subscriptions)
+        yield gauge("connections", "Open websockets", [Sample(counts.connections)])
+        yield gauge("subscriptions", "Feeds listened to", [Sample(counts.subscriptions)])
         for name, text, value in (
             ("connections_opened", "Websockets opened", counts.connections_opened),
             ("messages_in", "Websocket messages in", counts.messages_in),
@@ -37,98 +56,161 @@ class GatewayCollector(Collector):
             ("conflated", "Soft frames that slow clients were spared", counts.conflated),
             ("slow_readers", "Connections closed as too slow", counts.slow_readers),
         ):
-            yield CounterMetricFamily(f"outcry_{name}", text, value)
-        refused = CounterMetricFamily(
-            "outcry_commands_refused", "Commands answered with an error", labels=["code"]
-        )
-        for code, count in sorted(counts.refused.items()):
-            refused.add_metric([code], count)
-        yield refused
-        hooks = CounterMetricFamily(
-            "outcry_hooks", "Payment webhooks", labels=["provider", "outcome"]
-        )
-        for labels, count in sorted(counts.hooks.items()):
-            hooks.add_metric(labels, count)
-        yield hooks
-        yield histogram(
-            "outcry_answer_seconds",
-            "From a command's arrival to its reply on the way out",
-            [bound / 1_000 for bound in BOUNDS_MS],
-            counts.latency.buckets,
-            counts.latency.sum_ms / 1_000,
-        )
+            yield counter(name, text, [Sample(value)])
+        refused = [Sample(count, (code,)) for code, count in sorted(counts.refused.items())]
+        yield counter("commands_refused", "Commands answered with an error", refused, "code")
+        hooks = [Sample(count, labels) for labels, count in sorted(counts.hooks.items())]
+        yield counter("hooks", "Payment webhooks", hooks, "provider", "outcome")
+        text = "From a command's arrival to its reply on the way out"
+        yield histogram("answer_seconds", text, [(_in_seconds(counts), ())])
 
 
 class WriterCollector(Collector):
-    """The same of a writer."""
+    """The same of writers."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def collect(self) -> Iterator[Metric]:
-        writer, counts = self._writer, self._writer.counts
-        yield CounterMetricFamily("outcry_records", "Records written durably", value=counts.records)
-        yield CounterMetricFamily(
-            "outcry_log_failures", "Times that the log could not be written", counts.log_failures
-        )
-        commit, batch = counts.commit_seconds, counts.batch_records
-        yield histogram(
-            "outcry_commit_seconds",
-            "From handing a batch to the log until it is durable",
-            commit.bounds,
-            commit.counts,
-            commit.sum,
-        )
-        yield histogram(
-            "outcry_batch_records", "Records in a batch", batch.bounds, batch.counts, batch.sum
-        )
-        yield GaugeMetricFamily(
-            "outcry_backlog_records", "Records decided and not yet durable", writer.backlog
-        )
-        yield GaugeMetricFamily("outcry_rooms", "Rooms in memory", writer.rooms)
-        yield GaugeMetricFamily(
-            "outcry_ready", "1 if recovered and the log can be written", int(writer.is_ready)
-        )
-        yield GaugeMetricFamily(
-            "outcry_lease_epoch", "Number of this ownership of the shard", counts.lease_epoch
-        )
-
-
-class ErrandCollector(Collector):
-    """What was done outside."""
-
-    def __init__(self, errands: ErrandCounts, texts: TextCounts) -> None:
-        self._errands = errands
-        self._texts = texts
+    def __init__(self, writers: Mapping[str, Writer]) -> None:
+        """`writers`: market -> its writer."""
+        self._writers = writers
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._errands
-        errands = CounterMetricFamily(
-            "outcry_errands", "Letters and sentences, by what became of them", labels=["outcome"]
-        )
-        for outcome in ("done", "retried", "expired", "failed"):
-            errands.add_metric([outcome], getattr(counts, outcome))
-        yield errands
-        yield GaugeMetricFamily(
-            "outcry_errands_waiting", "Errands begun and not yet done", counts.waiting
-        )
-        texts = CounterMetricFamily("outcry_texts", "Sentences, by who said them", labels=["by"])
-        texts.add_metric(["provider"], self._texts.provided)
-        texts.add_metric(["template"], self._texts.templates)
-        yield texts
+        writers = self._writers
+
+        def of_each(value: Callable[[Writer], float]) -> Iterable[Sample]:
+            return [Sample(value(writer), (name,)) for name, writer in writers.items()]
+
+        for name, text, value in GAUGES:
+            yield gauge(name, text, of_each(value), MARKET)
+        for name, text, value in COUNTERS:
+            yield counter(name, text, of_each(value), MARKET)
+        commits = [(w.counts.commit_seconds, (name,)) for name, w in writers.items()]
+        text = "From handing a batch to the log until it is durable"
+        yield histogram("commit_seconds", text, commits, MARKET)
+        batches = [(w.counts.batch_records, (name,)) for name, w in writers.items()]
+        yield histogram("batch_records", "Records in a batch", batches, MARKET)
+        rooms = [
+            Sample(count, (name, kind))
+            for name, writer in writers.items()
+            for kind, count in sorted(writer.rooms.items())
+        ]
+        yield gauge("rooms", "Rooms in memory", rooms, MARKET, "kind")
+        events = [
+            Sample(count, (name, event))
+            for name, writer in writers.items()
+            for event, count in sorted(writer.counts.events.items())
+        ]
+        yield counter("events", "Events written durably", events, MARKET, "event")
 
 
-def histogram(
-    name: str, text: str, bounds: Sequence[float], counts: Sequence[int], total: float
-) -> HistogramMetricFamily:
-    """Prometheus' cumulative form of plain buckets; the last count is of what is above."""
-    labels = [*(str(float(bound)) for bound in bounds), "+Inf"]
-    return HistogramMetricFamily(
-        name, text, list(zip(labels, accumulate(counts), strict=True)), total
-    )
+GAUGES: tuple[tuple[str, str, Callable[[Writer], float]], ...] = (
+    ("ready", "1 if recovered and the log can be written", lambda w: int(w.is_ready)),
+    ("backlog_records", "Records decided and not yet durable", lambda w: w.backlog),
+    ("position", "Number of the last record that was decided", lambda w: w.position),
+    ("lease_epoch", "Number of this ownership of the shard", lambda w: w.counts.lease_epoch),
+    ("lease_age_seconds", "Since the lease was last renewed", lambda w: w.lease_age_s),
+)
+COUNTERS: tuple[tuple[str, str, Callable[[Writer], float]], ...] = (
+    ("records", "Records written durably", lambda w: w.counts.records),
+    ("log_failures", "Times the log could not be written", lambda w: w.counts.log_failures),
+)
 
 
-def page(collectors: list[Collector]) -> bytes:
+class WorldCollector(Collector):
+    """What was done outside, for each market."""
+
+    def __init__(self, worlds: Mapping[str, WorldCounts]) -> None:
+        self._worlds = worlds
+
+    def collect(self) -> Iterator[Metric]:
+        worlds = self._worlds.items()
+        errands = [
+            Sample(getattr(counts.errands, outcome), (name, outcome))
+            for name, counts in worlds
+            for outcome in ("done", "retried", "expired", "failed")
+        ]
+        text = "Letters to people and sentences, by what became of them"
+        yield counter("errands", text, errands, MARKET, "outcome")
+        waiting = [Sample(counts.errands.waiting, (name,)) for name, counts in worlds]
+        yield gauge("errands_waiting", "Errands begun and not yet done", waiting, MARKET)
+        texts = [
+            sample
+            for name, counts in worlds
+            for sample in (
+                Sample(counts.texts.provided, (name, "provider")),
+                Sample(counts.texts.templates, (name, "template")),
+            )
+        ]
+        yield counter("texts", "Sentences, by who said them", texts, MARKET, "by")
+        mail = [
+            Sample(getattr(counts.mail, outcome), (name, outcome))
+            for name, counts in worlds
+            for outcome in ("taken", "retried", "refused")
+        ]
+        text = "Letters to other markets, by what they made of them"
+        yield counter("mail", text, mail, MARKET, "outcome")
+
+
+class StandbyCollector(Collector):
+    """How far this process has come with the logs that it follows."""
+
+    def __init__(self, followers: Mapping[str, Follower]) -> None:
+        """`followers`: market -> its standby."""
+        self._followers = followers
+
+    def collect(self) -> Iterator[Metric]:
+        followers = self._followers.items()
+        ready = [Sample(int(follower.is_ready), (name,)) for name, follower in followers]
+        yield gauge("standby_ready", "1 if it could take over at once", ready, MARKET)
+        positions = [Sample(follower.position, (name,)) for name, follower in followers]
+        text = "Number of the last record that was replayed"
+        yield gauge("standby_position", text, positions, MARKET)
+
+
+class WriterBusCollector(Collector):
+    """What writers read and said over Redis."""
+
+    def __init__(self, ends: Mapping[str, WriterEnd]) -> None:
+        self._ends = ends
+
+    def collect(self) -> Iterator[Metric]:
+        ends = self._ends.items()
+        waits = [(end.entries, Sample(end.waited_ms / 1_000, (name,))) for name, end in ends]
+        text = "How long entries stood in the stream of commands, by two machines' clocks"
+        yield summary("stream_wait_seconds", text, waits, MARKET)
+        for field, text in (
+            ("messages", "Messages that Redis was given for gateways"),
+            ("bytes", "Bytes of these"),
+            ("losses", "Times that Redis did not take them, so that gateways ask again"),
+        ):
+            samples = [Sample(getattr(end, field), (name,)) for name, end in ends]
+            yield counter(f"bus_{field}", text, samples, MARKET)
+
+
+class GatewayBusCollector(Collector):
+    """How a gateway is connected to writers elsewhere."""
+
+    def __init__(self, writers: Mapping[str, FarWriter]) -> None:
+        """`writers`: market -> its writer, as the gateway knows it."""
+        self._writers = writers
+
+    def collect(self) -> Iterator[Metric]:
+        writers = self._writers.items()
+        silent = [Sample(writer.silent_s, (name,)) for name, writer in writers]
+        yield gauge("writer_silent_seconds", "Since its writer was last heard", silent, MARKET)
+        waiting = [Sample(writer.waiting, (name,)) for name, writer in writers]
+        yield gauge("answers_waiting", "Requests that the writer owes answers", waiting, MARKET)
+        breaks = [Sample(writer.counts.breaks, (name,)) for name, writer in writers]
+        text = "Times that Redis was heard again after it was not"
+        yield counter("bus_reconnects", text, breaks, MARKET)
+        gaps = [
+            Sample(getattr(writer.counts, outcome), (name, outcome))
+            for name, writer in writers
+            for outcome in ("filled", "lost")
+        ]
+        text = "Times that a room asked for what it may have missed, by whether it had it all"
+        yield counter("gaps", text, gaps, MARKET, "outcome")
+
+
+def page(*collectors: Collector) -> bytes:
     """The text that Prometheus scrapes."""
     registry = CollectorRegistry()
     for collector in collectors:
@@ -136,3 +218,10 @@ def page(collectors: list[Collector]) -> bytes:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return generate_latest(registry)
+
+
+def _in_seconds(counts: Counts) -> Buckets:
+    latency = Buckets(tuple(bound / 1_000 for bound in BOUNDS_MS))
+    latency.counts = counts.latency.buckets
+    latency.sum = counts.latency.sum_ms / 1_000
+    return latency

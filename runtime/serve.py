@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from engine.kernel.ids import MAIN
 from engine.registry import build_registry, find_domains
 from gateway.connection import Listener
 from gateway.connection_settings import ConnectionSettings
@@ -27,7 +28,7 @@ from persistence.file_folder import FileFolder
 from runtime import garbage, metrics
 from runtime.clock import Clock, wall_ms
 from runtime.config import Config, read_markets
-from runtime.doors import address_of, closing_socket, open_doors, stop_signal, until
+from runtime.doors import address_of, closing_socket, name_of, open_doors, stop_signal, until
 from runtime.hooks import hook_secrets
 from runtime.log_choice import open_log, place_of
 from runtime.progress import Progress
@@ -93,11 +94,10 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     app = build_app(
         gateway,
         metrics=lambda: metrics.page(
-            [
-                metrics.WriterCollector(writer),
-                metrics.GatewayCollector(counts),
-                metrics.ErrandCollector(world.errand_counts, world.text_counts),
-            ]
+            metrics.InfoCollector("serve", name_of(config)),
+            metrics.WriterCollector({MAIN: writer}),
+            metrics.GatewayCollector(counts),
+            metrics.WorldCollector({MAIN: world.counts}),
         ),
         hook_secrets=hook_secrets(config),
         advance=writer.advance if config.test_clock else None,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from engine.kernel.market import Market
 from engine.ports import COMMANDS, FileStore, Peer
 from engine.registry import Registry
+from persistence.bus.counts import WriterEnd
 from persistence.bus.door import Door
 from persistence.bus.far_listeners import FarListeners
 from persistence.bus.publisher import Publisher
@@ -72,6 +73,11 @@ class ShardWriter:
         self._listeners.connect(self._publisher, self.writer)
         self._reading: asyncio.Task[None] | None = None
         self._publishing: asyncio.Task[None] | None = None
+
+    @property
+    def bus_counts(self) -> WriterEnd:
+        """What it has read and said over Redis."""
+        return self._publisher.counts
 
     async def start(self, owner: str, following: Follower | None) -> None:
         """Take the lease, recover, open the door. Raises LogError; it may not be started again."""

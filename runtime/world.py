@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from engine.core import Core
 from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.kernel.outside import (
@@ -18,12 +20,21 @@ from engine.ports import CommandSink, EventLog, FileStore, World
 from engine.registry import Registry
 from engine.sequencer import Errands
 from runtime.config import Config
-from runtime.errands import ErrandRunner
+from runtime.errands import ErrandCounts, ErrandRunner
 from runtime.http_out import HttpOut
 from runtime.id_tokens import id_tokens_of
-from runtime.mail import MailRunner
+from runtime.mail import MailCounts, MailRunner
 from runtime.passwords import Passwords
 from runtime.providers import carriers_of
+from runtime.texts import TextCounts
+
+
+class WorldCounts(Struct, frozen=True):
+    """What the metrics page tells of a market's world."""
+
+    errands: ErrandCounts
+    texts: TextCounts
+    mail: MailCounts
 
 
 class OutsideWorld(World):
@@ -47,8 +58,9 @@ class OutsideWorld(World):
         self._passwords = Passwords()
         carriers = carriers_of(config, self._http, registry.commands, self._writer)
         self._errands = ErrandRunner(log, registry, carriers, self._now)
-        self.errand_counts = self._errands.counts
-        self.text_counts = carriers.text_counts
+        self.counts = WorldCounts(
+            self._errands.counts, carriers.text_counts, mail.counts if mail else MailCounts()
+        )
 
     def start(self, sink: CommandSink) -> None:
         """Begin with errands."""

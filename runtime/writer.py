@@ -6,7 +6,7 @@ Everything that touches engine state happens synchronously in `submit`, `subscri
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,7 @@ from engine import look
 from engine.contract import Command, Vault
 from engine.kernel.actor import Actor
 from engine.kernel.ids import MAIN
-from engine.kernel.limits import (
-    BACKLOG_RECORDS_MAX,
-    BATCH_RECORDS_MAX,
-    SNAPSHOT_EVERY,
-)
+from engine.kernel.limits import BACKLOG_RECORDS_MAX, BATCH_RECORDS_MAX, SNAPSHOT_EVERY
 from engine.kernel.market import Market
 from engine.kernel.outcome import Rejected
 from engine.kernel.outside import Ask
@@ -26,11 +22,7 @@ from engine.kernel.time import Millis
 from engine.look import Sight
 from engine.ports import Acquired, AnswerTo, EventLog, FanOut, Subscribed, World
 from engine.registry import Registry
-from engine.sequencer import (
-    Recall,
-    Refused,
-    Sequencer,
-)
+from engine.sequencer import Recall, Refused, Sequencer
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime.alarm import Alarm
 from runtime.answers import (
@@ -50,7 +42,7 @@ from runtime.lease import Lease
 from runtime.recovery import Recovered, Replay, catch_up, recover
 from runtime.release import let_go
 from runtime.snapshots import Snapshots
-from runtime.writer_counts import WriterCounts
+from runtime.writer_counts import RoomKinds, WriterCounts
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +81,7 @@ class Writer:
         self._batch_max = batch_max
         self._backlog_max = backlog_max
         self._sequencer: Sequencer | None = None
+        self._kinds = RoomKinds({})
         self._log_id = ""
         self._owner = ""
         self._work = asyncio.Event()
@@ -287,9 +280,19 @@ class Writer:
     # Beside the port
 
     @property
-    def rooms(self) -> int:
-        """How many rooms there are."""
-        return len(self._sequencer.core.rooms) if self._sequencer else 0
+    def rooms(self) -> Mapping[str, int]:
+        """How many rooms there are of each kind."""
+        return self._kinds.count() if self._sequencer else {}
+
+    @property
+    def position(self) -> int:
+        """Of the last record that was decided; 0 while nothing can be."""
+        return self._sequencer.core.position if self._sequencer else 0
+
+    @property
+    def lease_age_s(self) -> float:
+        """How long ago the lease was granted or renewed, s."""
+        return self._lease.age_s
 
     @property
     def backlog(self) -> int:
@@ -346,6 +349,7 @@ class Writer:
             batch_max=self._batch_max,
         )
         self._sequencer = sequencer
+        self._kinds = RoomKinds(core.rooms)
         self._resume(sequencer)
 
     def _resume(self, sequencer: Sequencer) -> None:
@@ -419,7 +423,7 @@ class Writer:
                 await self._begin_again(problem)
                 return
             seconds = (self.clock.steady_ns() - started_ns) / 1_000_000_000
-            self.counts.batch(len(batch.records), seconds)
+            self.counts.batch(batch.records, seconds)
             self._failures = 0
             self._lease.served()
             sequencer.committed()

@@ -7,6 +7,7 @@ may be read again; it is trimmed as soon as it has been answered.
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -16,7 +17,7 @@ from engine.registry import Registry
 from persistence.bus import wire
 from persistence.bus.far_listeners import FarListeners
 from persistence.bus.guests import Guests
-from persistence.bus.keys import commands_key, cursor_of, entry_at
+from persistence.bus.keys import commands_key, cursor_of, entry_at, written_ms
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.bus.publisher import Publisher
 from persistence.bus.reception import Reception
@@ -93,7 +94,11 @@ class Door:
         self._guests.sweep()
         if not found:
             return cursor
+        counts, now_ms = self._out.counts, time.time_ns() // 1_000_000
         for entry, fields in found[0][1]:
+            counts.entries += 1
+            # The two clocks need not agree.
+            counts.waited_ms += max(now_ms - written_ms(entry), 0)
             self._reception.take(fields[1])
             cursor = cursor_of(entry)
         self._reading.read_to(cursor)

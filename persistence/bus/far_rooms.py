@@ -11,6 +11,7 @@ from msgspec import Struct
 from engine.kernel.actor import Actor
 from engine.ports import FanOut
 from persistence.bus import wire
+from persistence.bus.counts import GatewayEnd
 from persistence.bus.keys import room_channel
 from persistence.bus.line import RedisEar
 
@@ -72,6 +73,7 @@ class FarRooms:
         ask: Callable[[wire.Request], None],
         number: Callable[[], int],
         log_id: Callable[[], str],
+        counts: GatewayEnd,
     ) -> None:
         self._shard = shard
         self._gateway = gateway
@@ -80,6 +82,7 @@ class FarRooms:
         self._ask = ask
         self._number = number
         self._log_id = log_id
+        self._counts = counts
         self._rooms: dict[str, FarRoom] = {}
         self._rejoining: dict[int, FarRoom] = {}
 
@@ -272,6 +275,7 @@ class FarRooms:
             return
         room.rejoining = None
         del self._rejoining[rejoining.n]
+        self._counts.filled += 1
         for said in rejoining.kept:
             self.hear(room.name, said)
 
@@ -280,4 +284,5 @@ class FarRooms:
         if room.rejoining is not None:
             self._rejoining.pop(room.rejoining.n, None)
             room.rejoining = None
+        self._counts.lost += 1
         self._fan_out.lost(room.name)

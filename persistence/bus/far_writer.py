@@ -24,6 +24,7 @@ from engine.ports import AnswerTo, FanOut, Subscribed
 from engine.registry import Registry
 from engine.sequencer import Accepted, Refused
 from persistence.bus import wire
+from persistence.bus.counts import GatewayEnd
 from persistence.bus.far_rooms import FarRooms
 from persistence.bus.keys import replies_channel, room_of, shard_channel
 from persistence.bus.line import RedisEar
@@ -62,6 +63,7 @@ class FarWriter:
         wall_ms: Callable[[], Millis],
     ) -> None:
         """`name` is this gateway's, and no other's, not even of its own earlier life."""
+        self.counts = GatewayEnd()
         self._name = name
         self._shard = shard
         self._registry = registry
@@ -77,6 +79,7 @@ class FarWriter:
             self._sender.add,
             self._number,
             lambda: self._log_id,
+            self.counts,
         )
         self._pending: dict[int, Pending] = {}
         self._joining: dict[int, Callable[[str, int], None]] = {}
@@ -107,6 +110,16 @@ class FarWriter:
         """Wait for the first word of a writer."""
         await self._ready.wait()
 
+    @property
+    def waiting(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._pending)
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago the writer was last heard, s."""
+        return time.monotonic() - self._heard_s
+
     # CommandSink
 
     @property
@@ -115,7 +128,7 @@ class FarWriter:
 
     @property
     def is_ready(self) -> bool:
-        return time.monotonic() - self._heard_s < WRITER_SILENT_SECONDS_MAX
+        return self.silent_s < WRITER_SILENT_SECONDS_MAX
 
     def now(self) -> Millis:
         return self._wall_ms() + self._ahead_ms
@@ -247,6 +260,7 @@ class FarWriter:
     def _opened(self) -> None:
         """Redis is heard, perhaps again. What was said meanwhile is not known."""
         if self._log_id:
+            self.counts.breaks += 1
             self._begin_anew()
 
     def _told(self, channel: bytes, body: bytes) -> None:

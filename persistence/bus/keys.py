@@ -42,6 +42,11 @@ def cursor_of(entry: bytes) -> int:
     return int(milliseconds) * WITHIN_MS + int(within)
 
 
+def written_ms(entry: bytes) -> int:
+    """When a stream's entry was added, ms since 1970 by Redis' clock."""
+    return int(entry.partition(b"-")[0])
+
+
 def entry_at(cursor: int) -> str:
     """The same as Redis writes it."""
     return "-".join(map(str, divmod(cursor, WITHIN_MS)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from engine.ports import CommandSink
 from persistence.bus import wire
+from persistence.bus.counts import WriterEnd
 from persistence.bus.keys import (
     commands_key,
     entry_at,
@@ -29,6 +30,7 @@ class Publisher:
     def __init__(self, url: str, shard: int, sink: CommandSink, epoch: Callable[[], int]) -> None:
         """`epoch` is of the ownership that the writer speaks for just now."""
         self._epoch = epoch
+        self.counts = WriterEnd()
         self.life = 0
         """Counts the times that something may have been lost."""
         self._shard = shard
@@ -110,6 +112,8 @@ class Publisher:
         self, channel: str, said: Iterable[wire.Reply | wire.InRoom | wire.ToAll]
     ) -> tuple[str | bytes, ...]:
         message = wire.encode(wire.Message(self._epoch(), self.life, list(said)))
+        self.counts.messages += 1
+        self.counts.bytes += len(message)
         return ("PUBLISH", channel, message)
 
     async def _publish(self, commands: list[tuple[str | bytes, ...]]) -> None:
@@ -126,5 +130,6 @@ class Publisher:
         self._rooms.clear()
         self._replies.clear()
         self._to_all.clear()
+        self.counts.losses += 1
         self.life += 1
         self.greet()

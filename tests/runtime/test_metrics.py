@@ -4,31 +4,52 @@ import re
 import time
 from pathlib import Path
 
+from engine.kernel.ids import MAIN
+from engine.kernel.record import Record
 from gateway.counts import Counts
 from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
+from persistence.bus.counts import WriterEnd
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import metrics
 from runtime.errands import ErrandCounts
+from runtime.mail import MailCounts
+from runtime.metric_families import PREFIX
 from runtime.texts import TextCounts
+from runtime.world import WorldCounts
+from runtime.writer import Writer
+from runtime.writer_counts import RoomKinds, WriterCounts
 from tests.runtime.writing import new_writer
 
 ROOT = Path(__file__).parents[2]
 
 
+def _writer() -> Writer:
+    return new_writer(MemoryLog(MemoryStore(lambda: time.time_ns() // 1_000_000)))
+
+
 def _page(counts: Counts) -> str:
-    store = MemoryStore(lambda: time.time_ns() // 1_000_000)
-    writer = new_writer(MemoryLog(store))
-    house = [metrics.WriterCollector(writer), metrics.GatewayCollector(counts)]
-    errands = metrics.ErrandCollector(ErrandCounts(), TextCounts())
-    return metrics.page([*house, errands]).decode()
+    return metrics.page(metrics.GatewayCollector(counts)).decode()
+
+
+def _names_of_all() -> set[str]:
+    world = WorldCounts(ErrandCounts(), TextCounts(), MailCounts())
+    page = metrics.page(
+        metrics.InfoCollector("serve", "s1"),
+        metrics.WriterCollector({MAIN: _writer()}),
+        metrics.GatewayCollector(Counts()),
+        metrics.WorldCollector({MAIN: world}),
+        metrics.WriterBusCollector({MAIN: WriterEnd()}),
+        metrics.StandbyCollector({}),
+        metrics.GatewayBusCollector({}),
+    )
+    return set(re.findall(rf"^# TYPE ({PREFIX}\w+)", page.decode(), re.MULTILINE))
 
 
 def test_the_documented_names_are_those_of_the_page() -> None:
     """A dashboard made from the documents finds what it asks for, and nothing is left out."""
-    exposed = set(re.findall(r"^# TYPE (outcry_\w+)", _page(Counts()), re.MULTILINE))
     text = (ROOT / "docs" / "operating.md").read_text()
-    documented = set(re.findall(r"`(outcry_\w+)(?:\{\w+\})?`", text))
-    assert documented - {USER_KEY, PURPOSE_KEY} == exposed
+    documented = set(re.findall(r"`(outcry_\w+)(?:\{[\w,]+\})?`", text))
+    assert documented - {USER_KEY, PURPOSE_KEY} == _names_of_all()
 
 
 def test_a_histogram_is_cumulative_and_in_seconds() -> None:
@@ -47,3 +68,37 @@ def test_webhooks_are_counted_by_provider_and_outcome() -> None:
     counts = Counts()
     counts.hooks["stripe", "unusable"] += 2
     assert 'outcry_hooks_total{outcome="unusable",provider="stripe"} 2.0' in _page(counts)
+
+
+def test_what_a_writer_counts_has_its_market() -> None:
+    """Two markets in a process are told apart."""
+    east, west = _writer(), _writer()
+    east.counts.records, west.counts.records = 3, 5
+    page = metrics.page(metrics.WriterCollector({"east": east, "west": west})).decode()
+    assert 'outcry_records_total{market="east"} 3.0' in page
+    assert 'outcry_records_total{market="west"} 5.0' in page
+
+
+def test_a_wait_in_the_stream_is_a_count_and_a_sum() -> None:
+    """The average wait of any stretch of time can be had, in seconds."""
+    end = WriterEnd(entries=4, waited_ms=10)
+    page = metrics.page(metrics.WriterBusCollector({"east": end})).decode()
+    assert 'outcry_stream_wait_seconds_count{market="east"} 4.0' in page
+    assert 'outcry_stream_wait_seconds_sum{market="east"} 0.01' in page
+
+
+def test_events_are_counted_by_type() -> None:
+    """The type is the event's tag, with fields behind it or without."""
+    counts = WriterCounts()
+    events = [b'{"event":"auction.started"}', b'{"event":"auction.ended","at":"x"}'] * 2
+    counts.batch([Record(n, "auction:a1", n, 1, "u1", e, "") for n, e in enumerate(events)], 0.001)
+    assert counts.events == {"auction.started": 2, "auction.ended": 2}
+
+
+def test_rooms_are_counted_by_kind_as_they_come() -> None:
+    """A second look counts what has come since the first."""
+    rooms = {"auction:a1": None, "wallet:u1": None}
+    kinds = RoomKinds(rooms)
+    assert kinds.count() == {"auction": 1, "wallet": 1}
+    rooms["auction:a2"] = None
+    assert kinds.count() == {"auction": 2, "wallet": 1}
