@@ -128,10 +128,13 @@ class PostgresRetention:
 
 
 async def logs_of(url: str) -> dict[str, int]:
-    """Each market of a database that has a log -> its shard. Raises LogUnavailable."""
+    """Each market of a database that has a log -> its shard; none in a new database. Raises
+    LogUnavailable."""
     connections = PostgresConnections(url, "outcry", TIMEOUT_MS)
     try:
         async with connections.beside() as connection:
+            if await connection.fetchval("SELECT to_regclass('log_meta')") is None:
+                return {}
             named = await connection.fetchval("SELECT to_regclass('markets')") is not None
             rows = await connection.fetch(NAMED_LOGS if named else "SELECT shard, '' FROM log_meta")
     finally:

@@ -66,7 +66,10 @@ async def archive_command(config: Config, arguments: argparse.Namespace) -> int:
     before = arguments.before
     if arguments.keep is not None:
         before = int(time.time() * 1_000) - arguments.keep * DAY
-    for market, shard in (await markets_of(config, arguments.market)).items():
+    markets = await markets_of(config, arguments.market)
+    if not markets:
+        raise no_log(config)
+    for market, shard in markets.items():
         await _archive_market(config, arguments, market, shard, before)
     return 0
 

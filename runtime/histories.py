@@ -20,7 +20,8 @@ def has_log(config: Config) -> bool:
 
 def no_log(config: Config) -> VerifyError:
     """What to say when there is none."""
-    return VerifyError(f"there is no log at {place_of(config)}; name its folder with --data")
+    remedy = "nothing was served there" if config.postgres else "name its folder with --data"
+    return VerifyError(f"there is no log at {place_of(config)}; {remedy}")
 
 
 async def markets_in(config: Config, folder: str | None, market: str | None) -> dict[str, int]:

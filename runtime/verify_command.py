@@ -10,7 +10,7 @@ from runtime.log_choice import place_of
 from runtime.progress import Progress
 from runtime.retention import MAIN
 from runtime.tokens import vault_of
-from runtime.verify import Verified, VerifyError, verify, verify_room
+from runtime.verify import Verified, verify, verify_room
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ async def verify_command(config: Config, arguments: argparse.Namespace) -> int:
     vault_of(config, is_made=False)
     markets = await markets_in(config, arguments.archive, arguments.market)
     if not markets:
-        raise VerifyError(f"there is no log at {place_of(config)} yet")
+        raise no_log(config)
     totals = {
         market: await _verify_market(config, arguments.archive, market, shard)
         for market, shard in markets.items()
