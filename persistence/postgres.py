@@ -258,7 +258,8 @@ class PostgresLog:
             if renewed or loop.time() > deadline:
                 raise LeaseHeld(self._name, lease["owner"], lease["remaining_ms"])
             seen = lease["lease_until"]
-            await asyncio.sleep(poll)
+            # To be there when it ends: nobody is served from then on.
+            await asyncio.sleep(min(poll, (lease["remaining_ms"] + 1) / 1_000))
 
     async def _fetch(self, where: str, *arguments: object) -> list[Record]:
         # By way of `events`, a plan for any shard would lock the ranges of all.

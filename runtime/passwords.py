@@ -6,6 +6,7 @@ a flood of logins costs its senders time and the house nothing else.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import bcrypt
 from argon2 import PasswordHasher
@@ -27,7 +28,6 @@ class Passwords:
         self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
         self._waiting = 0
-        self._nobody = self._hasher.hash("nobody's password")
 
     async def answer(self, ask: HashPassword | CheckPassword) -> str | PasswordChecked | Rejected:
         """Do the work in a thread."""
@@ -46,9 +46,16 @@ class Passwords:
         """Wait for nobody."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @cached_property
+    def _nobody(self) -> str:
+        """Made in the thread that wants it first: it takes as long as a login, and a market that
+        changes hands waits for whoever makes its world."""
+        return self._hasher.hash("nobody's password")
+
     def _check(self, ask: CheckPassword) -> PasswordChecked:
         # Without an account the same work is done, so that time does not tell (identity I4).
-        fits = self._fits(ask.password, ask.hash or self._nobody) and bool(ask.hash)
+        nobody = self._nobody
+        fits = self._fits(ask.password, ask.hash or nobody) and bool(ask.hash)
         outdated = fits and (_is_bcrypt(ask.hash) or self._hasher.check_needs_rehash(ask.hash))
         return PasswordChecked(ask.hash, fits, self._hasher.hash(ask.password) if outdated else "")
 

@@ -49,6 +49,25 @@ async def test_a_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
     assert PASSWORD not in first
 
 
+async def test_nothing_is_hashed_where_the_writer_works(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even once, when a market is taken up: another one may be served in the same process."""
+    at: list[threading.Thread] = []
+    hash_ = PasswordHasher.hash
+
+    def watched(hasher: PasswordHasher, password: str) -> str:
+        at.append(threading.current_thread())
+        return hash_(hasher, password)
+
+    monkeypatch.setattr(PasswordHasher, "hash", watched)
+    Passwords().close()
+    await _hash(passwords)
+    await _check(passwords, PASSWORD, "")
+    assert len(at) == 2
+    assert threading.main_thread() not in at
+
+
 async def test_the_right_password_fits_and_no_other(passwords: Passwords) -> None:
     """A letter, its case and its accents count."""
     hash_ = await _hash(passwords, "Grüße 12")
