@@ -14,8 +14,7 @@ Fields = Mapping[str, Any]
 Key = tuple[str, str]
 """Payee and kind of a share."""
 
-RATES = {"seller": 1_000, "partner": 1_500, "carrier": 0, "worker": 0}
-"""Where nobody has named a rate (accounts rules 6, 8 and 11)."""
+SERVICES = {"seller": "goods", "partner": "service", "carrier": "carriage", "worker": "work"}
 LAPSED = {"EXPIRED": "expired", "CANCELLED": "cancelled"}
 LATE = ("expired", "cancelled", "refunded")
 
@@ -77,7 +76,10 @@ class NaiveEscrow:
         for share in event["shares"]:
             key = (share["payee"], share["kind"])
             rate = asked[key]["fee_bps"]
-            rate = RATES[share["kind"]] if rate is None else rate
+            service = SERVICES[share["kind"]]
+            if service == "goods" and self.room.startswith("escrow:auction."):
+                service = "auction"
+            rate = self._ledger.rates[service] if rate is None else rate
             expect(share["gross"] == asked[key]["gross"], f"{self.room}: {share}")
             expect(share["fee_bps"] == rate, f"accounts rule 9: {share}")
             self._shares[key], self._parts[key] = share, share["part"]

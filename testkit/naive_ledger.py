@@ -11,6 +11,9 @@ from testkit.violation import expect
 
 OVERDRAWN = ("EXTERNAL:", "PROVIDER_FEES", "PLATFORM_REVENUE", "ADJUSTMENTS")
 
+RATES = {"goods": 1_000, "service": 1_500, "carriage": 0, "work": 0, "auction": 0}
+"""What the platform keeps, in bps, until staff set another rate (accounts rules 6, 8 and 11)."""
+
 
 class NaiveLedger:
     """Balances and holds, one currency to a run."""
@@ -19,6 +22,7 @@ class NaiveLedger:
         self.balances: defaultdict[str, int] = defaultdict(int)
         self.holds: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """User -> reference -> minor units."""
+        self.rates = dict(RATES)
 
     def available(self, user: str) -> int:
         """What of a wallet is not held."""
@@ -30,6 +34,8 @@ class NaiveLedger:
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Apply an event's postings, and see that nobody owns what is not there."""
+        if event["event"] == "ledger.commission_set":
+            self.rates[event["service_type"]] = event["base_bps"]
         for posting in event.get("postings", ()):
             kind = posting["posting"]
             if kind == "transfer":

@@ -61,6 +61,9 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Its commission on a service partner's share (accounts rule 8)."""
     auction_fee_bps: Bps = 0
     """Its fee on the seller's share of an auction (accounts 12.5)."""
+    provider_fees: tuple[tuple[str, Bps], ...] = (("paystack", 150),)
+    """What payment providers keep of each capture: (provider, share). The others: nothing that the
+    house knows of (accounts P13)."""
     staff_may_bid: bool = False
     """Whether managers and admins, who see reserves, may bid (auction 12.9)."""
     phone_prefix: str = ""
@@ -72,6 +75,10 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long an access token is good (identity J1). Where money is at stake, 15 min is better."""
     refresh_ms: Duration = 7 * DAY
     """How long a session lasts from its last refresh (identity J1)."""
+
+    def provider_fee(self, provider: str) -> int:
+        """What this one keeps of a capture, in bps."""
+        return dict(self.provider_fees).get(provider, 0)
 
 
 BUILT_IN = {

@@ -8,9 +8,10 @@ from engine.contract import Command, Reason
 from engine.kernel.actor import ADMIN, MANAGER, SIGNED_IN, SYSTEM, Actor
 from engine.kernel.ids import END, ROOM_LETTERS, Id, room_name
 from engine.kernel.limits import PAYOUT_BATCH_MAX
-from engine.kernel.money import Amount, Currency, SignedAmount
+from engine.kernel.money import Amount, Bps, Currency, SignedAmount
 from engine.kernel.time import Moment
 from engine.ledger.accounts import PayableKind
+from engine.ledger.rates import ServiceType
 
 WALLET = "wallet"
 
@@ -144,6 +145,16 @@ class SettleRefund(LedgerCommand, frozen=True, tag="ledger.settle_refund"):
     refund: Id
     to_wallet: bool = False
     reason: Reason = ""
+
+
+class SetCommission(LedgerCommand, frozen=True, tag="ledger.set_commission"):
+    """Set what the platform keeps of deals that are paid from now on (accounts 4, admin ADM-6)."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    service_type: ServiceType
+    base_bps: Bps
+    min_bps: Bps
+    max_bps: Bps
 
 
 class Adjust(LedgerCommand, frozen=True, tag="ledger.adjust"):

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.contract import Context, Decision, Event, Reaction, Send
+from engine.kernel.money import share_nearest
 from engine.kernel.outcome import Rejected
 from engine.kernel.posting import Transfer
 from engine.ledger import commands as c
 from engine.ledger import events as e
-from engine.ledger.accounts import MANUAL, clearing, external, wallet
+from engine.ledger.accounts import MANUAL, PROVIDER_FEES, clearing, external, wallet
 from engine.ledger.codes import DUPLICATE_PROVIDER_EVENT, DUPLICATE_REFERENCE
 from engine.ledger.messages import PaymentCaptured, ReturnPayment
 from engine.ledger.state import Journal
@@ -64,13 +65,29 @@ def provider_event(_: Journal, command: c.ProviderEvent, ctx: Context) -> Decisi
 
 def _captured(command: c.ProviderEvent, facts: dict[str, Any], ctx: Context) -> Event:
     provider, amount, currency = command.provider, command.amount, command.currency
-    captured = _capture(provider, amount, currency, command.payment)
+    payment = command.payment
+    fee = share_nearest(amount, ctx.market(currency).provider_fee(provider))
+    captured = (
+        _capture(provider, amount, currency, payment),
+        *_fee(provider, fee, currency, payment),
+    )
     if command.purpose == c.WALLET:
-        onward = _to_wallet(provider, command.user, amount, currency, command.payment)
-        return e.PaymentReceived(**facts, postings=(captured, onward))
+        onward = _to_wallet(provider, command.user, amount, currency, payment)
+        return e.PaymentReceived(**facts, fee=fee, postings=(*captured, onward))
     if ctx.peek(command.purpose) is None:
-        return e.PaymentReturned(**facts, postings=(captured,))
-    return e.PaymentReceived(**facts, postings=(captured,))
+        return e.PaymentReturned(**facts, fee=fee, postings=captured)
+    return e.PaymentReceived(**facts, fee=fee, postings=captured)
+
+
+def _fee(provider: str, fee: int, currency: str, payment: str) -> tuple[Transfer, ...]:
+    """P13: the platform bears it."""
+    if not fee:
+        return ()
+    transit = clearing(provider)
+    return (
+        Transfer(PROVIDER_FEES, transit, fee, currency, "provider_fee", payment),
+        Transfer(transit, external(provider), fee, currency, "provider_fee", payment),
+    )
 
 
 def _capture(provider: str, amount: int, currency: str, reference: str) -> Transfer:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from engine.contract import Event
 from engine.kernel.time import Millis
+from engine.ledger.rates import ServiceType
 
 PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
 RefundStatus = Literal["started", "paid"]
@@ -30,6 +31,8 @@ class PaymentReceived(Event, frozen=True, tag="ledger.payment_received"):
     currency: str
     purpose: str
     """`wallet`, or the name of the room that it pays for."""
+    fee: int = 0
+    """What the provider keeps of it; the platform bears that (accounts P13)."""
 
 
 class PaymentReturned(Event, frozen=True, tag="ledger.payment_returned"):
@@ -41,6 +44,7 @@ class PaymentReturned(Event, frozen=True, tag="ledger.payment_returned"):
     amount: int
     currency: str
     purpose: str
+    fee: int = 0
 
 
 class PaymentFailed(Event, frozen=True, tag="ledger.payment_failed"):
@@ -240,6 +244,17 @@ class AdjustmentRefused(Event, frozen=True, tag="ledger.adjustment_refused"):
 
     adjustment: str
     reason: str
+
+
+class CommissionSet(Event, frozen=True, tag="ledger.commission_set"):
+    """From now on the platform keeps this of every deal that is paid (accounts 4 and rule 9)."""
+
+    service_type: ServiceType
+    base_bps: int
+    min_bps: int
+    max_bps: int
+    base_before_bps: int
+    by: str
 
 
 class EntryPosted(Event, frozen=True, tag="ledger.entry_posted"):

@@ -18,6 +18,7 @@ from engine.ledger import events as e
 from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
 from engine.ledger.codes import LEDGER_CODES
 from engine.ledger.decide_adjustment import adjust, approve_adjustment, refuse_adjustment
+from engine.ledger.decide_commission import set_commission
 from engine.ledger.decide_incident import open_incident, settle_incident
 from engine.ledger.decide_money_in import deposit, provider_event, send_back, tell_the_room
 from engine.ledger.decide_withdrawal import (
@@ -33,6 +34,7 @@ from engine.ledger.state import (
     on_adjusted,
     on_booked,
     on_closed,
+    on_commission,
     on_incident,
     on_postponed,
     on_proposed,
@@ -65,6 +67,7 @@ _FOR_MANAGERS = (
     e.RefundPostponed,
     e.RefundFailed,
     e.RefundPaid,
+    e.CommissionSet,
 )
 
 
@@ -85,6 +88,8 @@ def result(_: Journal, command: Any, events: Sequence[Event], ctx: Context) -> A
     if isinstance(command, c.PayoutBatch):
         made = [event for event in events if isinstance(event, e.WithdrawalRequested)]
         return {"payouts": len(made), "amount": sum(event.amount for event in made)}
+    if not events:
+        return None
     (event,) = events
     if isinstance(event, e.Adjusted) and ctx.actor.role not in SEES_EVERY_WALLET:
         return _without_balances(event)
@@ -128,7 +133,8 @@ def show(_: Journal, event: Event, audience: str) -> Any:
 
 
 def view(state: Journal, ctx: Context) -> Any:
-    """What waits for staff; every account too, for those who see the books."""
+    """What waits for staff, and what they have set; every account too, for those who see the
+    books."""
     currency = split_room(ctx.room)[1]
     proposals = {id_: fields_of(proposal) for id_, proposal in state.proposals.items()}
     incidents = {id_: fields_of(incident) for id_, incident in state.incidents.items()}
@@ -137,6 +143,7 @@ def view(state: Journal, ctx: Context) -> Any:
         "proposals": proposals,
         "incidents": incidents,
         "refunds": state.refunds,
+        "commissions": state.commissions,
     }
     if ctx.actor.role not in SEES_EVERY_WALLET:
         return waiting
@@ -190,6 +197,7 @@ JOURNAL = Domain(
         c.RequestPayout: payout.request_payout,
         c.PayoutBatch: payout.payout_batch,
         c.SettleIncident: settle_incident,
+        c.SetCommission: set_commission,
         c.ReportRefund: refund.report_refund,
         c.RetryRefund: refund.retry_refund,
         c.SettleRefund: refund.settle_refund,
@@ -217,6 +225,7 @@ JOURNAL = Domain(
         e.RefundPostponed: on_refund_postponed,
         e.RefundFailed: on_refund_failed,
         e.RefundPaid: on_refund_paid,
+        e.CommissionSet: on_commission,
     },
     result=result,
     react=react,

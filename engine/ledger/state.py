@@ -7,6 +7,7 @@ from msgspec import Struct
 from engine.contract import Event
 from engine.kernel.time import Millis
 from engine.ledger import events as e
+from engine.ledger.rates import Commission, ServiceType
 
 
 class Withdrawal(Struct):
@@ -56,6 +57,8 @@ class Journal(Struct):
     incidents: dict[str, e.IncidentOpened] = {}
     refunds: dict[str, Refund] = {}
     refunds_made: int = 0
+    commissions: dict[ServiceType, Commission] = {}
+    """What staff have set; of the others the market says."""
 
 
 def on_booked(_state: Journal, _event: Event, _at: Millis) -> None:
@@ -154,6 +157,11 @@ def on_refund_paid(state: Journal, event: e.RefundPaid, _: Millis) -> None:
     del state.refunds[event.refund]
 
 
+def on_commission(state: Journal, event: e.CommissionSet, _: Millis) -> None:
+    """Deals that are held already keep theirs (rule 9)."""
+    state.commissions[event.service_type] = Commission(event.base_bps, event.min_bps, event.max_bps)
+
+
 def check(state: Journal) -> None:
     """Assert what the state alone can show of accounts 3."""
     assert state.retries.keys() <= state.withdrawals.keys(), "accounts 3: a retry of nothing"
@@ -161,6 +169,8 @@ def check(state: Journal) -> None:
         open_ = state.withdrawals[id_]
         assert open_.source, f"accounts 3: {id_} is of a wallet, and is tried again"
         assert not open_.processing, f"accounts 3: {id_} waits while it is under way"
+    for service, rate in state.commissions.items():
+        assert rate.min_bps <= rate.base_bps <= rate.max_bps, f"admin ADM-6: {service}"
     for id_, refund in state.refunds.items():
         assert refund.amount > 0, f"accounts P9: {id_} sends nothing back"
         waits = refund.status in ("accepted", "postponed")

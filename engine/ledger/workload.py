@@ -10,6 +10,7 @@ from typing import get_args
 from engine.contract import Command, Dice, Stage
 from engine.kernel.actor import ADMIN, MANAGER, SYSTEM, USER, Actor
 from engine.ledger import commands as c
+from engine.ledger.rates import SERVICE_TYPES
 
 LARGE = 5_000_000
 """Minor units: enough for many bids, and above what one person may adjust alone."""
@@ -94,6 +95,18 @@ def _refund(dice: Dice, stage: Stage) -> Asked:
     return _staff(dice, stage, MANAGER), dice.choice((retry, settle))
 
 
+def _set_commission(dice: Dice, stage: Stage) -> Asked:
+    command = c.SetCommission(
+        id=stage.id,
+        currency=stage.currency,
+        service_type=dice.choice(SERVICE_TYPES),
+        base_bps=dice.choice((0, 800, 1_234, 3_000)),
+        min_bps=dice.choice((0, 0, 900)),
+        max_bps=3_000,
+    )
+    return _staff(dice, stage, MANAGER), command
+
+
 def _adjust(dice: Dice, stage: Stage) -> Asked:
     command = c.Adjust(
         id=stage.id,
@@ -133,6 +146,7 @@ _MAKERS: tuple[Maker, ...] = (
     _withdraw,
     _carry_on,
     *(_refund,) * 2,
+    _set_commission,
     _adjust,
     _decide_adjustment,
     _statement,

@@ -59,6 +59,8 @@ async def escrows(walk: Walk) -> None:
     await walk.must("robot", "escrow.release", escrow="gig.one", reason="approved")
     await held(walk, "order.torn")
     await walk.must(SELLER, "escrow.open_dispute", escrow="order.torn", reason="not paid")
+    rate = {"service_type": "goods", "base_bps": 800, "min_bps": 500, "max_bps": 1_500}
+    await walk.must("meg", "ledger.set_commission", currency="USD", **rate)
     award = {"payee": SELLER, "kind": "seller", "amount": 5_00}
     end = {"to_payees": [award], "to_payer": TOTAL - 5_00, "reason": "half was good"}
     await walk.must("meg", "escrow.resolve_dispute", escrow="order.torn", **end)

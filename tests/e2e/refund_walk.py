@@ -46,6 +46,8 @@ async def said(ear: Client, what: str, refund: str) -> Heard:
 
 
 async def codes_of_refunds(walk: Walk, refusals: Any) -> None:
-    """There is no such refund, or no more."""
+    """There is no such refund, or no more; and a commission beyond its bounds."""
+    bad = {"service_type": "goods", "base_bps": 9, "min_bps": 10, "max_bps": 20}
+    await refusals.no("RATE_OUT_OF_RANGE", "meg", "ledger.set_commission", currency="USD", **bad)
     nothing = {"currency": "USD", "refund": "r999", "reason": "sent by hand"}
     await refusals.no("REFUND_NOT_FOUND", "meg", "ledger.settle_refund", **nothing)

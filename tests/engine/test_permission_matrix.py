@@ -158,6 +158,7 @@ ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    
 ledger.report_refund          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.request_payout         -    y    y    y    y    y    y    y    y    y    y    -
 ledger.retry_refund           -    -    -    -    -    y    y    -    -    -    -    -
+ledger.set_commission         -    -    -    -    -    y    y    -    -    -    -    -
 ledger.settle_incident        -    -    -    -    -    y    y    -    -    -    -    -
 ledger.settle_refund          -    -    -    -    -    y    y    -    -    -    -    -
 ledger.start_withdrawal       -    -    -    -    -    -    y    -    -    -    -    y

@@ -32,6 +32,7 @@ MATRIX = {
     c.RequestPayout: EVERYONE - {GUEST, SYSTEM},
     c.PayoutBatch: {MANAGER, ADMIN, SYSTEM},
     c.SettleIncident: {MANAGER, ADMIN},
+    c.SetCommission: {MANAGER, ADMIN},
     c.ReportRefund: {SYSTEM},
     c.RetryRefund: {MANAGER, ADMIN},
     c.SettleRefund: {MANAGER, ADMIN},

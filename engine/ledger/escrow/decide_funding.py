@@ -5,6 +5,7 @@ from typing import Any
 from engine.contract import Context, Decision, Wake
 from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 from engine.kernel.time import Millis
+from engine.ledger.decide_commission import commissions_of
 from engine.ledger.escrow import commands as c
 from engine.ledger.escrow import events as e
 from engine.ledger.escrow.postings import Transfers, from_provider, from_wallet
@@ -48,9 +49,10 @@ def held(
     payment: str = "",
 ) -> e.EscrowHeld:
     """From here on the rates stand (rule 9)."""
+    set_ = commissions_of(ctx, terms.currency)
     return e.EscrowHeld(
         amount=terms.total,
-        shares=held_shares(terms, ctx.market(terms.currency)),
+        shares=held_shares(terms, ctx.market(terms.currency), set_),
         provider=provider,
         payment=payment,
         postings=postings,

@@ -1,6 +1,6 @@
 """The plan of an escrow: who pays, who is to be paid, and what of it the platform keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
@@ -11,6 +11,7 @@ from engine.kernel.market import Market
 from engine.kernel.money import AMOUNT_MAX, Amount, Bps, share_nearest
 from engine.kernel.time import Millis
 from engine.ledger.accounts import escrow, payable, wallet
+from engine.ledger.rates import Commissions, ServiceType, base_rate
 
 DOMAIN = "escrow"
 
@@ -140,22 +141,29 @@ def account_of_share(kind: ShareKind, payee: str) -> str:
     return wallet(payee) if kind == "worker" else payable(kind, payee)
 
 
-def rate_for(terms: Terms, share: ShareTerms, market: Market) -> int:
-    """The platform's fee in bps: goods 10 %, services 15 %, nothing on carriage and work, and
-    what the market says of auctions (accounts rules 6, 8 and 11, 12.5)."""
+def rate_for(terms: Terms, share: ShareTerms, market: Market, set_: Commissions) -> int:
+    """The platform's fee in bps: the share's own, or that of its kind of service."""
     if share.fee_bps is not None:
         return share.fee_bps
-    if share.kind == "seller":
-        return market.auction_fee_bps if terms.kind == "auction" else market.goods_fee_bps
-    return market.service_fee_bps if share.kind == "partner" else 0
+    if share.kind == "seller" and terms.kind == "auction":
+        return base_rate("auction", market, set_)
+    return base_rate(_SERVICES[share.kind], market, set_)
 
 
-def held_shares(terms: Terms, market: Market) -> tuple[HeldShare, ...]:
+_SERVICES: Mapping[ShareKind, ServiceType] = {
+    "seller": "goods",
+    "partner": "service",
+    "carrier": "carriage",
+    "worker": "work",
+}
+
+
+def held_shares(terms: Terms, market: Market, set_: Commissions) -> tuple[HeldShare, ...]:
     """The plan with its rates, as they are now (accounts rules 7 and 9)."""
     parts = parts_of(terms.total, [share.gross for share in terms.shares])
     held = []
     for share, part in zip(terms.shares, parts, strict=True):
-        bps = rate_for(terms, share, market)
+        bps = rate_for(terms, share, market, set_)
         fee = share_nearest(share.gross, bps)
         held.append(HeldShare(share.payee, share.kind, share.gross, bps, fee, part))
     return tuple(held)

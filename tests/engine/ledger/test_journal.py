@@ -29,6 +29,7 @@ from engine.ledger.commands import (
     ReportRefund,
     RequestPayout,
     RetryRefund,
+    SetCommission,
     SettleIncident,
     StartWithdrawal,
     Statement,
@@ -92,6 +93,8 @@ def _payouts_and_incidents(desk: Desk) -> None:
     opened = desk.seen(MARA)["incidents"]
     desk.done(MARA, SettleIncident, incident=next(iter(opened)), reason="sent back")
     _refunds(desk)
+    rate = {"service_type": "goods", "base_bps": 900, "min_bps": 0, "max_bps": 2_000}
+    desk.done(MARA, SetCommission, **rate)
 
 
 def _refunds(desk: Desk) -> None:
@@ -151,7 +154,7 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
     """Accounts 11: adjustments yes, wallets no. The second person must find what to approve, and
     whoever settles an incident what it is about."""
     assert desk.seen(MARA)["proposals"]["j7"]["amount"] == LARGE
-    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents", "refunds"}
+    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents", "refunds", "commissions"}
     assert desk.seen(MARA)["refunds"]["r2"]["reason"] == "nobody answers"
     assert [i["amount"] for i in desk.seen(MARA)["incidents"].values()] == [3]
     shown = {f["event"]: f["data"] for f in _frames(desk, "adjusters")}
@@ -167,6 +170,7 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
         "ledger.refund_postponed",
         "ledger.refund_failed",
         "ledger.refund_paid",
+        "ledger.commission_set",
     }
     adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
     assert set(shown["ledger.adjusted"]) == adjusted

@@ -5,7 +5,7 @@ import pytest
 
 from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.posting import Transfer
-from engine.ledger.accounts import clearing, escrow, external
+from engine.ledger.accounts import PROVIDER_FEES, clearing, escrow, external
 from engine.ledger.codes import DUPLICATE_PROVIDER_EVENT, DUPLICATE_REFERENCE
 from engine.ledger.commands import Deposit, ProviderEvent, ReportRefund
 from engine.ledger.events import (
@@ -182,3 +182,28 @@ def test_who_may_bring_money_in(
     for command, code in ((Deposit, deposit), (ProviderEvent, provider_event)):
         refusal = registry.refuse(command, actor)
         assert (refusal.code.name if refusal else None) == code
+
+
+@pytest.mark.parametrize("purpose", ["wallet", "toy:t1", "toy:t9"])
+@pytest.mark.parametrize(("amount", "fee"), [(10_000, 150), (33, 0), (34, 1), (100, 2)])
+def test_what_a_provider_keeps_is_the_platforms_cost(purpose: str, amount: int, fee: int) -> None:
+    """P13: PROVIDER_FEES -> CLEARING -> EXTERNAL, 1.5 % of Paystack's captures, half up; whoever is
+    paid has all of it."""
+    desk = Desk()
+    desk.play()
+    event = PAYMENT | {"provider": "paystack", "amount": amount, "purpose": purpose}
+    desk.done(HOUSE, ProviderEvent, **event)
+    assert desk.balance(PROVIDER_FEES) == -fee
+    assert desk.balance(external("paystack")) == fee - amount
+    if purpose == "wallet":
+        assert desk.wallet("ada") == (amount, amount)
+        assert desk.event(LEDGER, PaymentReceived).fee == fee
+
+
+def test_a_provider_without_a_known_fee_costs_nothing() -> None:
+    """Nor does a payment that failed."""
+    desk = Desk()
+    desk.done(HOUSE, ProviderEvent, **PAYMENT, amount=10_000)
+    failed = PAYMENT | {"provider": "paystack", "kind": "failed"}
+    desk.done(HOUSE, ProviderEvent, **failed, amount=10_000)
+    assert desk.balance(PROVIDER_FEES) == 0

@@ -154,7 +154,9 @@ def test_remainder_through_a_provider(house: House) -> None:
     sold(house).when(*paid(80 * M)).then(e.AuctionSettled, payment="p1")
     assert house.balance("ESCROW:auction:a1") == 100 * M
     assert house.balance("CLEARING:paystack") == 0
-    assert house.balance("EXTERNAL:paystack") == -80 * M
+    fee = -house.balance("PROVIDER_FEES")
+    assert fee == 80 * M * 150 // 10_000, "P13: the platform bears what the provider keeps"
+    assert house.balance("EXTERNAL:paystack") == fee - 80 * M
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,10 @@ def test_other_money_goes_back(house: House, payment, cause: str) -> None:
     sold(house).when(*payment).then(e.PaymentRefused, cause=cause)
     house.then(n.PaymentReturned, cause=cause)
     house.sent_back(payment[1].currency)
-    assert house.balance("EXTERNAL:paystack", payment[1].currency) == 0
+    currency = payment[1].currency
+    assert house.balance("CLEARING:paystack", currency) == 0
+    fee = -house.balance("PROVIDER_FEES", currency)
+    assert house.balance("EXTERNAL:paystack", currency) == fee
     assert house.state(ROOM).status == "pending_settlement"
 
 

@@ -31,7 +31,7 @@ def test_the_example_of_rule_6() -> None:
     """10,000 = seller A 8,000 (7,200 and 800 fee) and seller B 2,000 (1,800 and 200 fee)."""
     plan = terms(ShareTerms("a", "seller", 8_000), ShareTerms("b", "seller", 2_000))
     assert plan.total == 10_000
-    paid = [paid_in_full(share) for share in held_shares(plan, MARKET)]
+    paid = [paid_in_full(share) for share in held_shares(plan, MARKET, {})]
     assert [(p.net, p.fee) for p in paid] == [(7_200, 800), (1_800, 200)]
 
 
@@ -46,7 +46,7 @@ def test_a_fee_is_rounded_half_up_and_the_rest_is_the_payee_s(
     gross: int, bps: int, fee: int
 ) -> None:
     """Accounts rule 7: floor((gross * bps + 5000) / 10000), and share = gross - fee."""
-    (share,) = held_shares(terms(ShareTerms("a", "seller", gross, bps)), MARKET)
+    (share,) = held_shares(terms(ShareTerms("a", "seller", gross, bps)), MARKET, {})
     assert (share.fee, paid_in_full(share).net) == (fee, gross - fee)
 
 
@@ -63,7 +63,7 @@ def test_a_fee_is_rounded_half_up_and_the_rest_is_the_payee_s(
 def test_the_rate_where_nobody_has_named_one(kind: str, escrow: str, bps: int) -> None:
     """Accounts rules 6, 8, 11 and 12.5."""
     plan = terms(ShareTerms("a", kind, 10_000), escrow=escrow)  # type: ignore[arg-type]
-    (share,) = held_shares(plan, MARKET)
+    (share,) = held_shares(plan, MARKET, {})
     assert share.fee_bps == bps
 
 
@@ -75,9 +75,9 @@ def test_an_operator_s_rates_and_a_plan_s_own() -> None:
         ShareTerms("b", "partner", 10_000),
         ShareTerms("c", "partner", 10_000, 1_350),
     )
-    assert [share.fee for share in held_shares(plan, market)] == [100, 200, 1_350]
+    assert [share.fee for share in held_shares(plan, market, {})] == [100, 200, 1_350]
     auction = terms(ShareTerms("a", "seller", 10_000), escrow="auction.a1")
-    assert [share.fee for share in held_shares(auction, market)] == [300]
+    assert [share.fee for share in held_shares(auction, market, {})] == [300]
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
