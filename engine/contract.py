@@ -84,6 +84,17 @@ def user_of_presence(key: str) -> str | None:
     return key.split(":", 2)[1] if key.startswith("presence:") else None
 
 
+def stake_key(user: str, room: str) -> str:
+    """The claim by which a room says that something of this user's is not over there: a sale, or
+    money of a deal. `Context.stakes_of` finds it."""
+    return f"stake:{user}:{room}"
+
+
+def user_of_stake(key: str) -> str | None:
+    """Whose stake a claim is; None for any other claim."""
+    return key.split(":", 2)[1] if key.startswith("stake:") else None
+
+
 class Event(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event"):
     """A fact. Tag, field names and types are a storage format: fields may be added with a
     default, and nothing may be renamed, retyped or removed, for logs are kept for ever."""
@@ -235,6 +246,9 @@ class Context(Protocol):
 
     def claimed_by(self, key: str) -> str | None:
         """The room that holds a claim on `key`, or None."""
+
+    def stakes_of(self, user: str) -> Sequence[str]:
+        """The rooms of this shard where something of the user's is not over, in order."""
 
     @property
     def vault(self) -> Vault:

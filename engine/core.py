@@ -26,6 +26,7 @@ from engine.contract import (
     Soft,
     Vault,
     user_of_presence,
+    user_of_stake,
 )
 from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.actor import THE_HOUSE, Actor
@@ -94,12 +95,14 @@ class Core:
         self.claims: dict[str, str] = {}
         self.watchers: dict[str, set[str]] = {}
         """User -> rooms that hold a presence claim on them; derived from `claims`."""
+        self.stakes: dict[str, set[str]] = {}
+        """User -> rooms where something of theirs is not over; derived from `claims`."""
         self.book = Book()
         self.position = 0
         self.now: Millis = 0
         self.last_at: Millis = 0
         """Time of the last record. It is part of the state, for the log has it; `now` is not."""
-        self._context = StepContext(self.rooms, self.claims, markets, self.book, vault)
+        self._context = StepContext(self.rooms, self.claims, self.stakes, markets, self.book, vault)
         self._pending: deque[tuple[Room, int, Reaction]] = deque()
         self._aside: list[Soft | Dismiss] = []
 
@@ -277,14 +280,19 @@ class Core:
         self.claims[key] = room
         if user := user_of_presence(key):
             self.watchers.setdefault(user, set()).add(room)
+        elif user := user_of_stake(key):
+            self.stakes.setdefault(user, set()).add(room)
 
     def _free(self, key: str, room: str) -> None:
         freed = self.claims.pop(key, None)
+        staker = user_of_stake(key)
+        if staker and freed is None:
+            return  # The room was opened before rooms claimed stakes.
         assert freed == room, f"{room} frees {key}, which {freed} holds"
         if user := user_of_presence(key):
-            self.watchers[user].discard(room)
-            if not self.watchers[user]:
-                del self.watchers[user]
+            _leave(self.watchers, user, room)
+        elif staker:
+            _leave(self.stakes, staker, room)
 
     def _enter(self, room: Room, record: Record) -> None:
         if not room.seq:
@@ -429,3 +437,9 @@ def _with_receipt(answer: bytes, chain: str) -> bytes:
     assert answer.startswith(b"{"), "a result is a JSON object"
     comma = b"," if len(answer) > 2 else b""
     return b'%s%s"receipt":"%s"}' % (answer[:-1], comma, chain.encode())
+
+
+def _leave(rooms_of: dict[str, set[str]], user: str, room: str) -> None:
+    rooms_of[user].discard(room)
+    if not rooms_of[user]:
+        del rooms_of[user]

@@ -1,7 +1,7 @@
 """Floor 6, below the core: a room, and what its rules may know beside its own state."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from engine.contract import Domain, Vault, never
@@ -43,6 +43,7 @@ class StepContext:
         "_claims",
         "_markets",
         "_rooms",
+        "_stakes",
         "_vault",
         "actor",
         "home",
@@ -56,12 +57,14 @@ class StepContext:
         self,
         rooms: Mapping[str, Room],
         claims: Mapping[str, str],
+        stakes: Mapping[str, Collection[str]],
         markets: dict[str, Market],
         ledger: Book,
         vault: Vault | None,
     ) -> None:
         self._rooms = rooms
         self._claims = claims
+        self._stakes = stakes
         self._markets = markets
         self._vault = vault
         self.ledger = ledger
@@ -80,6 +83,10 @@ class StepContext:
 
     def claimed_by(self, key: str) -> str | None:
         return self._claims.get(key)
+
+    def stakes_of(self, user: str) -> Sequence[str]:
+        # A set has no order, and a rule must find the same one each time.
+        return sorted(self._stakes.get(user, ()))
 
     @property
     def vault(self) -> Vault:

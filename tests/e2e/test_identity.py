@@ -173,3 +173,48 @@ async def test_roles_and_documents_count_at_once(on_sqlite: Place) -> None:
         await crowd.staff("approve_kyc", "ada", application=application)
         await walk.must(BOSS, "ledger.deposit", user=crowd.users["ada"], reference="r", **withdraw)
         assert (await walk.ask("ada", "ledger.withdraw", **withdraw)).ok
+
+
+async def test_a_suspended_sellers_auctions_are_on_a_managers_list(on_sqlite: Place) -> None:
+    """K7: whoever listens to the desk hears of it at once; what is over is gone from the list."""
+    async with on_sqlite.serve(*FILE) as server, walking(server) as walk:
+        crowd = People(walk, Post(on_sqlite.data))
+        await crowd.join("ada")
+        ada = crowd.users["ada"]
+        await crowd.staff("grant_role", "ada", role="verified_seller", reason="earned")
+        for auction in ("a1", "a2"):
+            await walk.must(BOSS, "auction.create", **await walk.plan(auction), seller=ada)
+        meg = await walk.client("meg")
+        await meg.subscribe("identity_desk:staff")
+        await crowd.staff("suspend", "ada", reason="fraud")
+        heard = await meg.hear(event="identity_desk.seller_listed")
+        assert heard.data["auctions"] == ["auction:a1", "auction:a2"]
+        await walk.must("meg", "auction.cancel", auction="a1", reason="the seller is suspended")
+        desk = await walk.door.room("identity_desk:staff", walk.token("meg"))
+        assert desk["suspended_sellers"][0]["auctions"] == ["auction:a2"]
+
+
+async def test_an_account_with_an_open_escrow_is_not_closed(on_sqlite: Place) -> None:
+    """Nor the payee's; both are still there after a kill, and go when the money has gone."""
+    async with on_sqlite.serve(*FILE) as server, walking(server) as walk:
+        crowd = People(walk, Post(on_sqlite.data))
+        for name in ("ada", "bob"):
+            await crowd.join(name)
+        shares = [{"payee": crowd.users["bob"], "kind": "carrier", "gross": 500}]
+        terms = {"payer": crowd.users["ada"], "currency": "USD", "total": 500, "shares": shares}
+        await walk.must("robot", "escrow.open", escrow="order.o1", **terms)
+        server.process.kill()
+        await server.process.ended()
+    async with on_sqlite.serve(*FILE) as server, walking(server) as walk:
+        again = People(walk, Post(on_sqlite.data))
+        again.users |= crowd.users
+        for name in ("ada", "bob"):
+            await again.login(name)
+            refused = await walk.ask(name, "identity.close_account")
+            assert refused.code == "ACCOUNT_HAS_FUNDS"
+            assert refused.details == {"currencies": [], "rooms": ["escrow:order.o1"]}
+        await walk.must(BOSS, "escrow.refund", escrow="order.o1", reason="called off")
+        for name in ("ada", "bob"):
+            await again.go(name, "close_account")
+            shown = await walk.door.room(f"identity:{crowd.users[name]}", walk.token(BOSS))
+            assert shown["status"] == "closed"

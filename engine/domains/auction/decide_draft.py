@@ -24,6 +24,7 @@ from engine.domains.auction.terms import (
     Terms,
     auction_room,
     group_room,
+    keys_of,
     vehicle_key,
 )
 from engine.kernel.market import Market
@@ -177,7 +178,7 @@ def _created(terms: Terms, created_by: str, relisted_from: str = "") -> e.Auctio
         terms=terms,
         created_by=created_by,
         relisted_from=relisted_from,
-        claims=(vehicle_key(terms.vehicle),),
+        claims=keys_of(terms),
     )
 
 
@@ -205,7 +206,7 @@ def reject(state: Auction, command: c.RejectAuction, _: Context) -> Decision:
             cause="REJECTED",
             previous_status=state.status,
             reason=command.reason,
-            frees=(vehicle_key(state.terms.vehicle),),
+            frees=keys_of(state.terms),
         )
     ]
 

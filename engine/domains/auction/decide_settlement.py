@@ -14,7 +14,7 @@ from engine.domains.auction.money import (
     wallet_to_escrow,
 )
 from engine.domains.auction.state import Auction, Settlement, settlement_of
-from engine.domains.auction.terms import Terms, vehicle_key
+from engine.domains.auction.terms import Terms, keys_of
 from engine.kernel.ids import PLATFORM
 from engine.kernel.outcome import MALFORMED, Rejected
 from engine.kernel.time import Millis
@@ -53,7 +53,7 @@ def close(state: Auction, ctx: Context, *, forced: bool = False, reason: str = "
 
 def unsold(terms: Terms, cause: e.UnsoldCause) -> e.AuctionUnsold:
     """The vehicle is free again (auction A1)."""
-    return e.AuctionUnsold(cause=cause, frees=(vehicle_key(terms.vehicle),))
+    return e.AuctionUnsold(cause=cause, frees=keys_of(terms))
 
 
 def _lock_or_ask(terms: Terms, won: Settlement, ctx: Context, held: int) -> list[Event]:
@@ -91,7 +91,7 @@ def _settled(
         remainder=won.remainder,
         payment=payment,
         postings=postings,
-        frees=(vehicle_key(terms.vehicle),),
+        frees=keys_of(terms),
     )
 
 

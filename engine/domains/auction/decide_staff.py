@@ -9,7 +9,7 @@ from engine.domains.auction.decide_settlement import close
 from engine.domains.auction.guards import no_reason, out_of_place
 from engine.domains.auction.money import return_deposit
 from engine.domains.auction.state import Auction, settlement_of
-from engine.domains.auction.terms import vehicle_key
+from engine.domains.auction.terms import keys_of
 from engine.kernel.outcome import Rejected
 
 
@@ -55,7 +55,7 @@ def cancel(state: Auction, command: c.CancelAuction, ctx: Context) -> Decision:
             previous_status=state.status,
             reason=command.reason,
             postings=release_of_leader(state, ctx.room),
-            frees=(vehicle_key(state.terms.vehicle), *presence_keys(state, ctx.room)),
+            frees=(*keys_of(state.terms), *presence_keys(state, ctx.room)),
         )
     ]
 
@@ -72,6 +72,6 @@ def void_result(state: Auction, command: c.VoidResult, _: Context) -> Decision:
             deposit_returned=won.deposit if won.is_locked else 0,
             reason=command.reason,
             postings=return_deposit(state.terms, won) if won.is_locked else (),
-            frees=(vehicle_key(state.terms.vehicle),),
+            frees=keys_of(state.terms),
         )
     ]

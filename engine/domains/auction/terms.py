@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from engine.contract import stake_key
 from engine.domains.auction.pricing import Schedule
 from engine.kernel.ids import room_name
 from engine.kernel.money import share_up
@@ -76,6 +77,12 @@ def auction_room(auction: str) -> str:
 def group_room(group: str) -> str:
     """The room of a group of lots."""
     return room_name(GROUP_DOMAIN, group)
+
+
+def keys_of(terms: Terms) -> tuple[str, str]:
+    """What an auction claims until it is over: its vehicle (A1), and its seller's stake."""
+    room = auction_room(terms.auction)
+    return vehicle_key(terms.vehicle), stake_key(terms.seller, room)
 
 
 def vehicle_key(vehicle: str) -> str:

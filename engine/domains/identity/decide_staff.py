@@ -14,6 +14,7 @@ from engine.domains.identity.guards import (
 )
 from engine.domains.identity.sessions import ended
 from engine.domains.identity.state import Account, claims_of
+from engine.domains.identity.terms import ROOMS_TOLD
 from engine.kernel.actor import ADMIN, DEALER
 from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 
@@ -89,16 +90,18 @@ def close(state: Account, command: c.CloseAccount, ctx: Context) -> Decision:
 
 
 def _has_funds(state: Account, ctx: Context) -> Rejected | None:
-    """No holds, no escrow, wallet 0, and nothing that the house owes (identity 3)."""
+    """No holds, no escrow, wallet 0, and nothing that the house owes (identity 3). Nor a sale under
+    way: its money would come to nobody."""
     ledger, user = ctx.ledger, state.user
     wallets = ledger.wallets(user)
     in_the_way = [w.currency for w in wallets if w.balance or w.held]
     in_the_way += [w.currency for w in wallets if ledger.has_locked_deposit(user, w.currency)]
     in_the_way += [owed.currency for owed in ledger.payables(user)]
-    if not in_the_way:
+    open_rooms = ctx.stakes_of(user)
+    if not in_the_way and not open_rooms:
         return None
     return Rejected(
         ACCOUNT_HAS_FUNDS,
         "withdraw what is yours, and wait until holds and deals are settled",
-        {"currencies": sorted(set(in_the_way))},
+        {"currencies": sorted(set(in_the_way)), "rooms": open_rooms[:ROOMS_TOLD]},
     )

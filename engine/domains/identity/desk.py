@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from engine.contract import Context, Decision, Domain, Event, fields_of
 from engine.domains.identity import messages as m
-from engine.domains.identity.terms import KycKind
+from engine.domains.identity.terms import ROOMS_TOLD, KycKind
 from engine.kernel.actor import STAFF
-from engine.kernel.ids import room_name
+from engine.kernel.ids import room_name, split_room
 from engine.kernel.time import Millis
 
 DESK_DOMAIN = "identity_desk"
@@ -42,10 +42,12 @@ class KycLeft(Event, frozen=True, tag="identity_desk.kyc_left"):
 
 
 class SellerListed(Event, frozen=True, tag="identity_desk.seller_listed"):
-    """Somebody who may sell is suspended: look after their live auctions."""
+    """A seller is suspended: look after their auctions."""
 
     user: str
     reason: str
+    auctions: tuple[str, ...] = ()
+    """The rooms of those that are not over; the view has them as they are by now."""
 
 
 class SellerUnlisted(Event, frozen=True, tag="identity_desk.seller_unlisted"):
@@ -106,8 +108,17 @@ def _done(state: Desk, message: m.KycDone, _: Context) -> Decision:
     return [KycLeft(user=message.user, application=message.application)]
 
 
-def _list(_: Desk, message: m.SellerSuspended, __: Context) -> Decision:
-    return [SellerListed(user=message.user, reason=message.reason)]
+def _list(_: Desk, message: m.SellerSuspended, ctx: Context) -> Decision:
+    auctions = _auctions_of(message.user, ctx)
+    if not message.may_sell and not auctions:
+        return ()
+    return [SellerListed(user=message.user, reason=message.reason, auctions=auctions)]
+
+
+def _auctions_of(user: str, ctx: Context) -> tuple[str, ...]:
+    """Drafts and scheduled ones, too: they would begin while the seller cannot answer."""
+    sales = [room for room in ctx.stakes_of(user) if split_room(room)[0] == "auction"]
+    return tuple(sales[:ROOMS_TOLD])
 
 
 def _unlist(state: Desk, message: m.SellerBack, _: Context) -> Decision:
@@ -144,13 +155,19 @@ def _show(_: Desk, event: Event, __: str) -> Any:
     return fields_of(event)
 
 
-def _view(state: Desk, _: Context) -> Any:
+def _view(state: Desk, ctx: Context) -> Any:
     sellers = list(state.sellers.items())[:SHOWN_MAX]
     return {
         "count": len(state.waiting),
         "waiting": list(state.waiting.values())[:SHOWN_MAX],
         "suspended_sellers": [
-            {"user": user, "reason": found.reason, "since": found.since} for user, found in sellers
+            {
+                "user": user,
+                "reason": found.reason,
+                "since": found.since,
+                "auctions": _auctions_of(user, ctx),
+            }
+            for user, found in sellers
         ],
     }
 

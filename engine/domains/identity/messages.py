@@ -71,10 +71,12 @@ class KycDone(Message, frozen=True, tag="identity_desk.kyc_done"):
 
 
 class SellerSuspended(Message, frozen=True, tag="identity_desk.seller_suspended"):
-    """Somebody who may sell is suspended: their live auctions need a manager (K7)."""
+    """Somebody is suspended: a manager looks after their auctions, if they sell (K7)."""
 
     user: str
     reason: str
+    may_sell: bool = True
+    """Without it they are listed only if there is an auction of theirs."""
 
 
 class SellerBack(Message, frozen=True, tag="identity_desk.seller_back"):

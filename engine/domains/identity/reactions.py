@@ -143,8 +143,8 @@ def _on_suspended(state: Account, event: e.UserSuspended) -> Iterable[Reaction]:
     yield Notify(state.user, n.AccountSuspended(reason=event.reason, appeal=APPEAL))
     yield Dismiss(state.user, reason="ACCOUNT_SUSPENDED")
     yield _profile(state)
-    if SELLERS.intersection(state.roles):
-        yield Send(DESK, m.SellerSuspended(user=state.user, reason=event.reason))
+    may_sell = bool(SELLERS.intersection(state.roles))
+    yield Send(DESK, m.SellerSuspended(user=state.user, reason=event.reason, may_sell=may_sell))
     if ADMIN in state.roles:
         yield Send(INDEX, m.CountAdmin(user=state.user, is_admin=False))
 

@@ -33,6 +33,8 @@ OTP_GAP_MS = 60 * SECOND
 OTP_PER_HOUR = 5
 VERIFY_WITHIN_MS = DAY
 """An address that nobody has verified by then is free again (identity 1)."""
+ROOMS_TOLD = 200
+"""So many rooms are named at most, to whoever closes an account or looks after a seller's sales."""
 REVIEW_WITHIN_MS = 2 * DAY
 LINK_MS = HOUR
 """How long a link to a document is good (K5)."""

@@ -15,6 +15,7 @@ from engine.ledger.escrow.refusals import (
     own_matter,
     share_not_found,
 )
+from engine.ledger.escrow.stakes import stakes_in
 from engine.ledger.escrow.state import UNPAID, Escrow, Share
 from engine.ledger.escrow.terms import Paid, paid_in_full, paid_in_part
 from engine.ledger.messages import DisputeEscrow
@@ -71,6 +72,7 @@ def resolve_dispute(state: Escrow, command: c.ResolveDispute, ctx: Context) -> D
             to_payer=command.to_payer,
             reason=command.reason,
             postings=(*release(state.terms, paid), *refund(state, command.to_payer)),
+            frees=stakes_in(state.terms),
         )
     ]
 

@@ -13,6 +13,7 @@ from engine.ledger.escrow import events as e
 from engine.ledger.escrow.codes import AMOUNT_MISMATCH, SPLIT_MISMATCH
 from engine.ledger.escrow.decide_funding import held, held_from_wallet
 from engine.ledger.escrow.refusals import not_found, share_not_found
+from engine.ledger.escrow.stakes import stakes_in
 from engine.ledger.escrow.state import Escrow
 from engine.ledger.escrow.terms import ESCROW_LETTERS, Terms
 from engine.ledger.messages import NamePayee, OpenEscrow
@@ -67,7 +68,7 @@ def _opened(terms: Terms, ctx: Context) -> list[Event] | Rejected:
     if refusal := _unsound(terms, ctx):
         return refusal
     found = ctx.ledger.balance(terms.account, terms.currency)
-    opened = e.EscrowOpened(terms=terms)
+    opened = e.EscrowOpened(terms=terms, claims=stakes_in(terms))
     if not found and terms.kind != "auction":
         return [opened]
     if found != terms.total:
@@ -122,4 +123,20 @@ def name_payee(state: Escrow, asked: c.NamePayee | NamePayee, ctx: Context) -> D
         return Rejected(
             MALFORMED, "the payer cannot be paid from their own escrow", {"field": "payee"}
         )
-    return [e.PayeeNamed(kind=kind, payee=asked.payee, instead_of=asked.instead_of)]
+    return [_named(state.terms, asked)]
+
+
+def _named(terms: Terms, asked: c.NamePayee | NamePayee) -> e.PayeeNamed:
+    old = (asked.instead_of, asked.kind)
+    shares = [
+        replace(share, payee=asked.payee) if (share.payee, share.kind) == old else share
+        for share in terms.shares
+    ]
+    before, after = stakes_in(terms), stakes_in(replace(terms, shares=tuple(shares)))
+    return e.PayeeNamed(
+        kind=asked.kind,
+        payee=asked.payee,
+        instead_of=asked.instead_of,
+        claims=tuple(key for key in after if key not in before),
+        frees=tuple(key for key in before if key not in after),
+    )

@@ -11,6 +11,7 @@ from engine.ledger.escrow import events as e
 from engine.ledger.escrow.codes import ESCROW_NOT_HELD
 from engine.ledger.escrow.postings import refund, release
 from engine.ledger.escrow.refusals import chosen, not_held, own_matter
+from engine.ledger.escrow.stakes import stakes_in
 from engine.ledger.escrow.state import UNPAID, Escrow, Share
 from engine.ledger.escrow.terms import paid_in_full
 from engine.ledger.messages import RefundEscrow, ReleaseEscrow
@@ -48,11 +49,13 @@ def release_for_a_deal(state: Escrow, message: ReleaseEscrow, ctx: Context) -> D
 
 def _released(state: Escrow, shares: list[Share], cause: str) -> e.EscrowReleased:
     paid = tuple(paid_in_full(share.held) for share in shares)
+    is_last = len(shares) == len(state.open_shares)
     return e.EscrowReleased(
         shares=paid,
         cause=cause,
-        is_last=len(shares) == len(state.open_shares),
+        is_last=is_last,
         postings=release(state.terms, paid),
+        frees=stakes_in(state.terms) if is_last else (),
     )
 
 
@@ -65,7 +68,7 @@ def refund_by_hand(state: Escrow, command: c.Refund, ctx: Context) -> Decision:
     if not command.reason:
         return reason_required()
     if state.status == "funding":
-        return [e.EscrowLapsed(cause="CANCELLED", reason=command.reason)]
+        return [_cancelled(state, command.reason)]
     shares = chosen(state, command.payee)
     if isinstance(shares, Rejected):
         return shares
@@ -79,7 +82,7 @@ def refund_for_a_deal(state: Escrow, message: RefundEscrow, ctx: Context) -> Dec
     if state.status == "absent":
         return not_held(state, ctx) or ()
     if state.status == "funding":
-        return [e.EscrowLapsed(cause="CANCELLED", reason=message.reason)]
+        return [_cancelled(state, message.reason)]
     if state.status in UNPAID:
         return ()
     shares = chosen(state, message.payee)
@@ -92,13 +95,19 @@ def refund_for_a_deal(state: Escrow, message: RefundEscrow, ctx: Context) -> Dec
 
 def _refunded(state: Escrow, shares: list[Share], reason: str) -> e.EscrowRefunded:
     amount = sum(share.held.part for share in shares)
+    is_last = len(shares) == len(state.open_shares)
     return e.EscrowRefunded(
         amount=amount,
         shares=tuple(share.held for share in shares),
         reason=reason,
-        is_last=len(shares) == len(state.open_shares),
+        is_last=is_last,
         postings=refund(state, amount),
+        frees=stakes_in(state.terms) if is_last else (),
     )
+
+
+def _cancelled(state: Escrow, reason: str) -> e.EscrowLapsed:
+    return e.EscrowLapsed(cause="CANCELLED", reason=reason, frees=stakes_in(state.terms))
 
 
 def _named(shares: list[Share]) -> list[Share]:

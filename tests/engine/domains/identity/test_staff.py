@@ -5,6 +5,12 @@ from typing import Any
 import pytest
 
 from engine.contract import Command, Dismiss, Person
+from engine.domains.auction.commands import (
+    ApproveAuction,
+    CancelAuction,
+    CreateAuction,
+    RejectAuction,
+)
 from engine.domains.identity import commands as c
 from engine.domains.identity import desk
 from engine.domains.identity import events as e
@@ -13,9 +19,22 @@ from engine.domains.identity.notices import AccountReinstated, AccountSuspended,
 from engine.domains.identity.terms import APPEAL, person_room
 from engine.domains.shop.commands import ApproveShop, CreateShop, UploadShopDocs
 from engine.domains.shop.terms import Document
-from engine.kernel.actor import ADMIN, DEALER, DRIVER, MANAGER, SHOPKEEPER, VERIFIED_SELLER, Actor
+from engine.kernel.actor import (
+    ADMIN,
+    DEALER,
+    DRIVER,
+    MANAGER,
+    SHOPKEEPER,
+    SYSTEM,
+    USER,
+    VERIFIED_SELLER,
+    Actor,
+)
 from engine.kernel.time import DAY, HOUR
 from engine.ledger.commands import Withdraw
+from engine.ledger.escrow import commands as escrows
+from engine.ledger.escrow.commands import Fund
+from engine.ledger.escrow.terms import ShareTerms
 from testkit.house import House
 from tests.engine.domains.identity.cast import (
     ADA,
@@ -38,6 +57,8 @@ from tests.engine.domains.identity.cast import (
     submit,
     user_of,
 )
+
+ROBOT = Actor("robot", SYSTEM)
 
 
 def grant(user: str, role: Any, reason: str = "earned") -> c.GrantRole:
@@ -163,9 +184,123 @@ def test_auctions_of_a_suspended_seller_need_a_manager(house: House) -> None:
     house.given((BOSS, grant(ada, VERIFIED_SELLER)))
     house.when(MEG, suspend(ada)).then(desk.SellerListed, user=ada, reason="fraud")
     listed = house.view(MEG, DESK)["suspended_sellers"]
-    assert listed == [{"user": ada, "reason": "fraud", "since": house.now}]
+    assert listed == [{"user": ada, "reason": "fraud", "since": house.now, "auctions": []}]
     house.when(BOSS, reinstate(ada)).then(desk.SellerUnlisted, user=ada)
     assert house.view(MEG, DESK)["suspended_sellers"] == []
+
+
+def test_the_auctions_of_a_suspended_seller_are_listed(house: House) -> None:
+    """K7: live ones and those that would begin, until they are over. Nothing is done to them; a
+    manager decides."""
+    approved(house)
+    ada = user_of(house)
+    house.given((BOSS, grant(ada, VERIFIED_SELLER)))
+    house.given((me(house), sale(house, "a1")), (MEG, ApproveAuction(id="c", auction="a1")))
+    house.given((me(house), sale(house, "a2")), (BOSS, sale(house, "a3", seller="bob")))
+    house.advance(HOUR)
+    rooms = ("auction:a1", "auction:a2")
+    house.when(MEG, suspend(ada)).then(desk.SellerListed, user=ada, auctions=rooms)
+    assert house.state("auction:a1").status == "live"
+    assert _listed(house) == [*rooms]
+    called_off = CancelAuction(id="c", auction="a1", reason="the seller is suspended")
+    house.given((MEG, called_off))
+    assert _listed(house) == ["auction:a2"]
+    house.given((MEG, RejectAuction(id="c", auction="a2", reason="likewise")))
+    assert _listed(house) == []
+
+
+def _listed(house: House) -> Any:
+    return house.view(MEG, DESK)["suspended_sellers"][0]["auctions"]
+
+
+def sale(house: House, auction: str, **changes: Any) -> CreateAuction:
+    """An auction that is to begin in an hour."""
+    fields: dict[str, Any] = {
+        "auction": auction,
+        "vehicle": f"v-{auction}",
+        "kind": "timed",
+        "currency": "NGN",
+        "start_price": 100_00,
+        "start_at": house.now + HOUR,
+        "end_at": house.now + DAY,
+    }
+    return CreateAuction(id="c", **(fields | changes))
+
+
+def test_somebody_without_a_role_is_listed_only_with_an_auction(house: House) -> None:
+    """The role may have been taken before."""
+    ada, bob = two(house)
+    house.given((BOSS, sale(house, "a1", seller=ada)))
+    house.when(MEG, suspend(ada)).then(desk.SellerListed, auctions=("auction:a1",))
+    house.when(MEG, suspend(bob)).then(e.UserSuspended)
+    assert not house.happened(desk.SellerListed)
+
+
+def test_an_account_with_an_open_escrow_stays(house: House) -> None:
+    """Identity 3: neither its payer nor who is to be paid goes, until it is closed; whichever way
+    that comes about."""
+    ada, bob = two(house)
+    house.given((ROBOT, escrow(ada, bob)))
+    for who in (ada, bob):
+        house.when(Actor(who, USER), close())
+        house.then_rejected("ACCOUNT_HAS_FUNDS", currencies=[], rooms=["escrow:order.o1"])
+    cancelled = escrows.Refund(id="c", escrow="order.o1", reason="called off")
+    house.given((BOSS, cancelled))
+    house.when(Actor(ada, USER), close()).then(e.UserClosed)
+    house.when(Actor(bob, USER), close()).then(e.UserClosed)
+
+
+def test_whoever_is_named_to_be_paid_stays_too(house: House) -> None:
+    """In the place of another, who may go; with the last release the payer may."""
+    ada, bob = two(house)
+    house.deposit(ada, 50_00)
+    house.given((ROBOT, escrow(ada, "kim")), (Actor(ada, USER), Fund(id="c", escrow="order.o1")))
+    assert house.core.stakes.keys() == {ada, "kim"}
+    naming = escrows.NamePayee(
+        id="c", escrow="order.o1", kind="seller", payee=bob, instead_of="kim"
+    )
+    house.given((ROBOT, naming))
+    assert house.core.stakes.keys() == {ada, bob}
+    house.when(Actor(bob, USER), close()).then_rejected("ACCOUNT_HAS_FUNDS")
+    house.given((BOSS, escrows.Release(id="c", escrow="order.o1", reason="done")))
+    assert not house.core.stakes
+    house.when(Actor(bob, USER), close()).then_rejected("ACCOUNT_HAS_FUNDS", rooms=[])
+    house.when(Actor(ada, USER), close()).then(e.UserClosed)
+
+
+def test_what_was_opened_before_there_were_stakes_is_closed_as_ever() -> None:
+    """An old log claims none; that none is there to be given up is no fault."""
+    house = House()
+    house.given((ROBOT, escrow("u1", "u2")), (BOSS, sale(house, "a1")))
+    for key in ("stake:u1:escrow:order.o1", "stake:u2:escrow:order.o1", "stake:boss:auction:a1"):
+        assert house.core.claims.pop(key)
+    house.core.stakes.clear()
+    house.given((BOSS, escrows.Refund(id="c", escrow="order.o1", reason="called off")))
+    house.given((MEG, RejectAuction(id="c", auction="a1", reason="no")))
+    assert not house.core.stakes
+
+
+def test_a_dispute_keeps_both_until_it_is_decided(house: House) -> None:
+    """Then what they were given is in the way, or nothing."""
+    ada, bob = two(house)
+    house.deposit(ada, 50_00)
+    paid = (Actor(ada, USER), Fund(id="c", escrow="order.o1"))
+    disputed = escrows.OpenDispute(id="c", escrow="order.o1", reason="it is broken")
+    house.given((ROBOT, escrow(ada, bob)), paid, (Actor(ada, USER), disputed))
+    house.when(Actor(bob, USER), close()).then_rejected("ACCOUNT_HAS_FUNDS")
+    decided = escrows.ResolveDispute(
+        id="c", escrow="order.o1", to_payees=(), to_payer=50_00, reason="it is"
+    )
+    house.given((BOSS, decided))
+    house.when(Actor(bob, USER), close()).then(e.UserClosed)
+    house.when(Actor(ada, USER), close()).then_rejected("ACCOUNT_HAS_FUNDS", rooms=[])
+
+
+def escrow(payer: str, payee: str) -> escrows.Open:
+    """Of an order for 50.00."""
+    shares = (ShareTerms(payee, "seller", 50_00),)
+    terms = {"payer": payer, "currency": "NGN", "total": 50_00, "shares": shares}
+    return escrows.Open(id="c", escrow="order.o1", **terms)
 
 
 def test_nobody_acts_on_themselves_or_above(house: House) -> None:
