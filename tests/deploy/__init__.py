@@ -1,0 +1,1 @@
+"""Tests of the files that say how the house is run elsewhere."""
