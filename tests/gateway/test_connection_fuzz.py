@@ -11,7 +11,12 @@ from tests.gateway.harness import HANDSHAKE, ManualLoop, Owner, PaperTransport, 
 FRAMES = st.builds(
     lambda opcode, payload, fin: Frame(opcode, payload, fin).serialize(mask=True),
     st.sampled_from([0, 1, 2]),
-    st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)),
+    st.one_of(
+        st.text(max_size=60).map(str.encode),
+        st.binary(max_size=60),
+        # Around the longest message, and the longest length that needs one byte.
+        st.sampled_from([b"x" * size for size in (99, 100, 101, 125, 126)]),
+    ),
     st.booleans(),
 )
 CONTROL_FRAMES = st.builds(
