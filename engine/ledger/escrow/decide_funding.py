@@ -10,6 +10,7 @@ from engine.ledger.escrow import commands as c
 from engine.ledger.escrow import events as e
 from engine.ledger.escrow.postings import Transfers, from_provider, from_wallet
 from engine.ledger.escrow.refusals import not_found
+from engine.ledger.escrow.stakes import stakes_in
 from engine.ledger.escrow.state import UNPAID, Escrow
 from engine.ledger.escrow.terms import Terms, held_shares
 from engine.ledger.messages import PaymentCaptured
@@ -89,4 +90,4 @@ def wake(state: Escrow, _: Wake, ctx: Context) -> Decision:
     """The payment expires (accounts 3 and 7)."""
     if state.status != "funding" or ctx.now < state.terms.pay_until:
         return ()
-    return [e.EscrowLapsed(cause="EXPIRED")]
+    return [e.EscrowLapsed(cause="EXPIRED", frees=stakes_in(state.terms))]

@@ -268,6 +268,13 @@ def test_whoever_is_named_to_be_paid_stays_too(house: House) -> None:
     house.when(Actor(ada, USER), close()).then(e.UserClosed)
 
 
+def test_an_escrow_that_nobody_pays_keeps_nobody(house: House) -> None:
+    """From its expiry on."""
+    ada, bob = two(house)
+    house.given((ROBOT, escrow(ada, bob)))
+    house.advance(HOUR).when(Actor(bob, USER), close()).then(e.UserClosed)
+
+
 def test_what_was_opened_before_there_were_stakes_is_closed_as_ever() -> None:
     """An old log claims none; that none is there to be given up is no fault."""
     house = House()
