@@ -41,6 +41,7 @@ from bench.load import (
     prepare,
 )
 from bench.market import IN_FLIGHT, in_lanes, room_of
+from bench.open_pings import Fleet
 from bench.server import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -70,6 +71,8 @@ class Plan(Struct, frozen=True):
     """0: AUCTIONS_EACH for each gateway and market."""
     watchers: int = 0
     """Who read every event of one auction each; 0: one for each auction and other gateway."""
+    pings: float = 0.0
+    """Positions of drivers a second, besides."""
     markets: tuple[str, ...] = ("main",)
 
 
@@ -91,6 +94,12 @@ class Found(Struct, frozen=True):
     """Percentile -> from when a bid was due until a watcher has read of it."""
     late_ms: dict[float, float]
     """Percentile -> from when a bid was due until it was written."""
+    pings_per_second: float
+    """Positions of drivers that were taken."""
+    not_taken: dict[str, int]
+    """Positions that were answered and not taken, and why."""
+    ping_ms: dict[float, float]
+    """Percentile -> from when a position was due until its answer."""
     load: float
     """Cores that this process kept busy."""
 
@@ -130,7 +139,7 @@ def run(doors: Sequence[House], plan: Plan) -> Found:
 
 
 async def measure(doors: Sequence[House], plan: Plan) -> Found:
-    """Bid and listen. Raises CommandRefused if the auctions cannot be prepared, and what ended a
+    """Bid and listen. Raises CommandRefused if there can be no auctions, and what ended a
     connection."""
     name = secrets.token_hex(4)
     stands = stands_of(doors, plan, name)
@@ -140,32 +149,42 @@ async def measure(doors: Sequence[House], plan: Plan) -> Found:
         for number in range(max(plan.bidders, len(stands)))
     ]
     watchers = _watchers(stands, plan, name, heard)
+    everywhere = [in_market(door, market) for market in plan.markets for door in doors]
+    fleet = Fleet(everywhere, plan.pings, name, score)
     try:
-        await _prepare(stands, name, bidders)
+        await _prepare(stands, name, bidders, fleet)
         await in_lanes(IN_FLIGHT, watchers, lambda one: one[1].listen(room_of(one[0].lot.auction)))
         await in_lanes(IN_FLIGHT, bidders, Bidder.open)
+        await fleet.arrive()
         score.from_ns = heard.from_ns = time.monotonic_ns() + int(plan.warmup * 1e9)
         score.until_ns = heard.until_ns = score.from_ns + int(plan.seconds * 1e9)
         burdening = asyncio.create_task(cores_busy(0, score.from_ns, score.until_ns))
-        await open_loop(bidders, score, plan.rate, plan.warmup)
+        await asyncio.gather(
+            open_loop(bidders, score, plan.rate, plan.warmup), fleet.run(plan.warmup)
+        )
         cores = await burdening
         await drain(bidders, score)
+        await fleet.drain()
         unheard = await _unheard(watchers, heard)
     finally:
         links: list[Link] = [*bidders, *(reader for _, reader in watchers)]
         await in_lanes(IN_FLIGHT, links, lambda link: link.close())
+        await fleet.leave()
     if score.problems:
         raise score.problems[0]
     return Found(
         rate=plan.rate,
         per_second=score.per_second,
         refused=dict(score.refused),
-        unanswered=sum(bidder.unanswered for bidder in bidders),
+        unanswered=sum(bidder.unanswered for bidder in bidders) + fleet.unanswered,
         unheard=unheard,
         heard_per_second=len(heard.latencies_ms) / plan.seconds,
         answer_ms=_percentiles(score.latencies_ms),
         heard_ms=_percentiles(heard.latencies_ms),
         late_ms=_percentiles(late_ms),
+        pings_per_second=fleet.pinged.taken / plan.seconds,
+        not_taken=dict(fleet.pinged.notes),
+        ping_ms=_percentiles(fleet.pinged.latencies_ms),
         load=cores.load,
     )
 
@@ -204,13 +223,16 @@ def _watchers(
     return found
 
 
-async def _prepare(stands: Sequence[Stand], name: str, bidders: Sequence[OpenBidder]) -> None:
-    """Wallets and auctions of every market. Raises CommandRefused."""
+async def _prepare(
+    stands: Sequence[Stand], name: str, bidders: Sequence[OpenBidder], fleet: Fleet
+) -> None:
+    """Wallets, auctions and a zone in every market. Raises CommandRefused."""
     for market in {stand.market: None for stand in stands}:
         there = [stand for stand in stands if stand.market == market]
         lots = [stand.lot for stand in there]
         users = [bidder.user for bidder in bidders if bidder.lot in lots]
         await prepare(there[0].home, name, users, lots)
+        await fleet.open_zone(there[0].home)
 
 
 async def _unheard(watchers: Sequence[tuple[Stand, Reader]], heard: Heard) -> int:
@@ -232,13 +254,20 @@ def _percentiles(values: "array[float]") -> dict[float, float]:
 def table(found: Found) -> str:
     """The result, for people."""
     head = "".join(f"{f'p{percent:g}':>10}" for percent in PERCENTILES)
-    rows = {"answered": found.answer_ms, "heard of": found.heard_ms, "late": found.late_ms}
+    rows = {
+        "answered": found.answer_ms,
+        "heard of": found.heard_ms,
+        "position": found.ping_ms,
+        "late": found.late_ms,
+    }
     return "\n".join(
         [
             f"{found.rate:>12,.0f}  bids a second were due",
             f"{found.per_second:>12,.0f}  durable and acknowledged",
             f"{found.heard_per_second:>12,.0f}  heard of a second, by all watchers together",
             *(f"{count:>12,}  refused: {code}" for code, count in found.refused.items()),
+            f"{found.pings_per_second:>12,.0f}  positions a second, taken",
+            *(f"{count:>12,}  not taken: {note}" for note, count in found.not_taken.items()),
             f"{found.unanswered:>12,}  never answered",
             f"{found.unheard:>12,}  never heard of",
             f"{found.load:>12,.2f}  cores of this process",
@@ -246,6 +275,7 @@ def table(found: Found) -> str:
             *(
                 f"{name:>12}" + "".join(f"{ms:>10,.2f}" for ms in values.values())
                 for name, values in rows.items()
+                if values
             ),
         ]
     )
@@ -275,7 +305,7 @@ async def _run(arguments: argparse.Namespace, plan: Plan) -> Found:
         return await measure(doors, plan)
 
 
-_FLAGS = ("rate", "seconds", "warmup", "bidders", "auctions", "watchers")
+_FLAGS = ("rate", "seconds", "warmup", "bidders", "auctions", "watchers", "pings")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -290,6 +320,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bidders", type=int, default=plan.bidders, help="connections that bid")
     parser.add_argument("--auctions", type=int, default=plan.auctions, help="0: as many as fit")
     parser.add_argument("--watchers", type=int, default=plan.watchers, help="0: as many as fit")
+    parser.add_argument("--pings", type=float, default=plan.pings, help="positions a second")
     parser.add_argument("--market", action="append", help="again for each; default: main")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -21,6 +21,16 @@ def test_its_rate_is_delivered(capsys: pytest.CaptureFixture[str]) -> None:
         assert 0 < ms[50.0] <= ms[99.0] <= ms[100.0]
 
 
+def test_drivers_ping_besides(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every position is taken: nobody says it too soon, and nobody flies."""
+    short = ("--rate", "20", "--seconds", "2", "--warmup", "0.2", "--bidders", "4")
+    assert main([*short, "--pings", "20", "--json"]) == 0
+    found = msgspec.json.decode(capsys.readouterr().out, type=Found)
+    assert found.pings_per_second == pytest.approx(20, rel=0.2)
+    assert not found.not_taken
+    assert 0 < found.ping_ms[50.0] <= found.ping_ms[100.0]
+
+
 def test_it_is_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     """The same figures in rows."""
     assert main(["--rate", "100", "--seconds", "0.5", "--warmup", "0.1", "--bidders", "4"]) == 0
