@@ -3,13 +3,14 @@ whatever gateway, ask again with the same id, and resume where they were. All is
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from random import Random
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
@@ -27,6 +28,19 @@ Gateways = Callable[[], Sequence[str]]
 """The websocket addresses that there are just now."""
 
 
+class Bidder(Struct):
+    """Somebody who bids."""
+
+    user: str
+    rooms: Sequence[str]
+    market: str
+    at_once: int
+    under_way: dict[str, Bid] = {}
+    """By id, in the order of their sending."""
+    to_repeat: dict[str, Bid] = {}
+    """Those of them that were answered with: ask again."""
+
+
 class Crowd:
     """All of them. End with `stop`; then `watches` and `bids` are whole."""
 
@@ -37,14 +51,19 @@ class Crowd:
         self._gateways = gateways
         self._token = token
         self._dice = dice
+        # A user's ids are for ever, and the crowd before had the same users.
+        self._run = f"{dice.getrandbits(32):08x}"
         self._amounts = count(10_000_000, INCREMENT)
         self._stopping = False
         self._accepted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def add_bidder(self, user: str, rooms: Sequence[str], market: str = "main") -> None:
-        """Somebody who bids in these auctions, one bid after another."""
-        self._tasks.append(asyncio.create_task(self._bid_on(user, rooms, market)))
+    def add_bidder(
+        self, user: str, rooms: Sequence[str], market: str = "main", at_once: int = 1
+    ) -> None:
+        """Somebody who bids in these auctions, and has so many bids under way."""
+        bidder = Bidder(user, rooms, market, at_once)
+        self._tasks.append(asyncio.create_task(self._bid_on(bidder), name="bidder"))
 
     def add_watcher(self, user: str, role: str, room: str, market: str = "main") -> None:
         """Somebody who listens to a room all the time."""
@@ -72,26 +91,49 @@ class Crowd:
             if isinstance(result, Exception):
                 raise result
 
-    async def _bid_on(self, user: str, rooms: Sequence[str], market: str) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "bidders are tasks"
-        task.set_name("bidder")
-        bid: Bid | None = None
-        for number in count():
+    async def _bid_on(self, bidder: Bidder) -> None:
+        while True:
             try:
-                async with self._connected(user, "user", market) as socket:
-                    while not (self._stopping and bid is None):
-                        if bid is None:
-                            room = self._dice.choice(rooms)
-                            id_ = f"{user}-{number}-{len(self.bids)}"
-                            bid = Bid(room, user, id_, next(self._amounts), time.monotonic())
-                            self.bids.append(bid)
-                        if await self._place(socket, bid):
-                            bid = None
-                    await self._ask_once_more(socket, user)
+                async with self._connected(bidder.user, "user", bidder.market) as socket:
+                    await self._send(socket, bidder.under_way.values())
+                    bidder.to_repeat.clear()
+                    while await self._fill(socket, bidder):
+                        await self._hear(socket, bidder)
+                    await self._ask_once_more(socket, bidder.user)
                     return
             except (OSError, TimeoutError, WebSocketException):
                 await asyncio.sleep(PAUSE_S)
+
+    async def _fill(self, socket: ClientConnection, bidder: Bidder) -> bool:
+        """Have as many bids under way as there should be. Returns whether there are any."""
+        new: list[Bid] = []
+        while not self._stopping and len(bidder.under_way) < bidder.at_once:
+            room = self._dice.choice(bidder.rooms)
+            id_ = f"{bidder.user}-{self._run}-{len(self.bids)}"
+            bid = Bid(room, bidder.user, id_, next(self._amounts), time.monotonic())
+            self.bids.append(bid)
+            bidder.under_way[id_] = bid
+            new.append(bid)
+        await self._send(socket, new)
+        return bool(bidder.under_way)
+
+    async def _hear(self, socket: ClientConnection, bidder: Bidder) -> None:
+        """Take the next answer. What has to be asked again is, when all else is answered."""
+        async with asyncio.timeout(PATIENCE_S):
+            reply = msgspec.json.decode(await socket.recv())
+        bid = bidder.under_way.get(reply.get("id", ""))
+        if bid is None:
+            return
+        if reply["type"] == "error" and reply["code"] in AGAIN:
+            bidder.to_repeat[bid.id] = bid
+        else:
+            self._settle(bid, reply)
+            del bidder.under_way[bid.id]
+            bidder.to_repeat.pop(bid.id, None)
+        if bidder.to_repeat and len(bidder.to_repeat) == len(bidder.under_way):
+            await asyncio.sleep(PAUSE_S)
+            bidder.to_repeat.clear()
+            await self._send(socket, bidder.under_way.values())
 
     async def _ask_once_more(self, socket: ClientConnection, user: str) -> None:
         """Send bids that were accepted long ago again, as a forgetful program would."""
@@ -104,16 +146,20 @@ class Crowd:
             bid.again = _proof(reply) if reply["type"] == "ok" else (0, 0, reply["code"])
 
     async def _sent(self, socket: ClientConnection, bid: Bid) -> dict[str, Any]:
-        fields = {"auction": bid.room.partition(":")[2], "amount": bid.amount, "currency": "NGN"}
-        await _say(socket, {"id": bid.id, "type": "auction.place_bid", **fields})
+        await self._send(socket, [bid])
         return await _reply(socket, bid.id)
 
-    async def _place(self, socket: ClientConnection, bid: Bid) -> bool:
-        """Ask once. Returns whether the answer is final."""
-        reply = await self._sent(socket, bid)
-        if reply["type"] == "error" and reply["code"] in AGAIN:
-            await asyncio.sleep(PAUSE_S)
-            return False
+    async def _send(self, socket: ClientConnection, bids: Iterable[Bid]) -> None:
+        for bid in bids:
+            fields = {
+                "auction": bid.room.partition(":")[2],
+                "amount": bid.amount,
+                "currency": "NGN",
+            }
+            await _say(socket, {"id": bid.id, "type": "auction.place_bid", **fields})
+
+    def _settle(self, bid: Bid, reply: dict[str, Any]) -> None:
+        """The answer is final."""
         bid.answered_s = time.monotonic()
         if reply["type"] == "ok":
             bid.seq, bid.at, bid.receipt = _proof(reply)
@@ -121,7 +167,6 @@ class Crowd:
         else:
             bid.refused = reply["code"]
             bid.price = (reply.get("details") or {}).get("current_price")
-        return True
 
     async def _watch_on(self, user: str, role: str, watch: Watch, market: str) -> None:
         epoch: str | None = None

@@ -9,6 +9,7 @@ nothing on disk.
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -165,6 +166,16 @@ class RedisServer:
         assert self._process is not None, "start() comes first"
         self._process.terminate()
         self._process.wait(STOP_SECONDS_MAX)
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nobody answers."""
+        assert self._process is not None, "start() comes first"
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        assert self._process is not None, "start() comes first"
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kill the server if it runs and delete its directory."""
