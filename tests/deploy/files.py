@@ -33,6 +33,20 @@ def kubernetes() -> dict[str, list[Document]]:
     return {file.name: list(yaml.safe_load_all(file.read_text())) for file in files}
 
 
+def stages() -> dict[str, str]:
+    """The stages of the Containerfile: name -> instructions."""
+    text = (ROOT / "Containerfile").read_text()
+    return dict(
+        re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM|\Z)", text, re.DOTALL | re.MULTILINE)
+    )
+
+
+def instruction(stage: str, name: str) -> str:
+    """What follows the last such instruction of a stage, its continued lines joined."""
+    joined = stages()[stage].replace("\\\n", " ")
+    return str(re.findall(rf"^{name} +(.*)$", joined, re.MULTILINE)[-1])
+
+
 def required(text: str) -> set[str]:
     """The variables without which compose refuses to do anything."""
     return set(_REQUIRED.findall(text))

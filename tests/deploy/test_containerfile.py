@@ -7,29 +7,25 @@ from fnmatch import fnmatch
 import pytest
 
 from runtime.config import Config
-from tests.deploy.files import ROOT, config_of
-
-TEXT = (ROOT / "Containerfile").read_text()
-STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM|\Z)", TEXT, re.DOTALL | re.MULTILINE))
+from tests.deploy.files import ROOT, config_of, instruction, stages
 
 
-def instruction(stage: str, name: str) -> str:
-    """What follows the last such instruction of a stage, its continued lines joined."""
-    joined = STAGES[stage].replace("\\\n", " ")
-    return re.findall(rf"^{name} +(.*)$", joined, re.MULTILINE)[-1]
+def text() -> str:
+    """All of it."""
+    return (ROOT / "Containerfile").read_text()
 
 
 def test_the_house_is_what_is_built_by_default() -> None:
     """It is the last stage; each starts from the same pinned image of a Python we test."""
-    assert list(STAGES) == ["build", "load", "house"]
-    images = set(re.findall(r"^FROM (\S+)", TEXT, re.MULTILINE))
+    assert list(stages()) == ["build", "load", "house"]
+    images = set(re.findall(r"^FROM (\S+)", text(), re.MULTILINE))
     (image,) = images
     assert re.fullmatch(r"python:3\.1[1-9]\.\d+-slim-\w+", image)
 
 
 def test_only_what_is_locked_is_installed() -> None:
     """Everything from the index has a hash; the house itself fetches nothing."""
-    for line in re.findall(r"pip install (.*)$", TEXT, re.MULTILINE):
+    for line in re.findall(r"pip install (.*)$", text(), re.MULTILINE):
         assert "--require-hashes" in line or "--no-deps --no-build-isolation" in line
 
 
@@ -64,7 +60,7 @@ def test_what_is_copied_is_there_and_let_through(stage: str) -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*", "everything is hidden first"
     shown = [line.removeprefix("!") for line in ignored if line.startswith("!")]
-    for line in re.findall(r"^COPY (?!--from)(.*)$", STAGES[stage], re.MULTILINE):
+    for line in re.findall(r"^COPY (?!--from)(.*)$", stages()[stage], re.MULTILINE):
         for source in line.split()[:-1]:
             assert (ROOT / source).exists()
             assert source == "." or any(fnmatch(source.split("/")[0], name) for name in shown)
