@@ -6,9 +6,19 @@ from engine.contract import Context, Decision, Event
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.events import Candidate, LeftOut
 from engine.domains.dispatch.matching import match
-from engine.domains.dispatch.search import excluded_from, near, sent_to, together, waves_from
+from engine.domains.dispatch.search import (
+    Extra,
+    excluded_from,
+    near,
+    same_wave,
+    sent_to,
+    together,
+    waves_from,
+    with_tried,
+)
 from engine.domains.dispatch.state import Job, Zone
 from engine.domains.dispatch.terms import BATCH_JOBS_MAX, WAVES
+from engine.kernel.time import Millis
 
 
 def batch_due(state: Zone, _: str, ctx: Context) -> Decision:
@@ -28,7 +38,10 @@ def batch_due(state: Zone, _: str, ctx: Context) -> Decision:
         job = state.jobs[order]
         mine = [x for x in found if x.driver == chosen.get(order)]
         total_m += sum(x.distance_m for x in mine)
-        waves += _result(state, job, ctx, mine, left_out, next_at)
+        if mine:
+            waves.append(sent_to(state, job, job.wave, ctx, mine, left_out))
+        else:
+            waves += _unmatched(state, job, ctx, left_out, next_at, is_short=bool(found))
     rest = len(state.batch) > len(orders)
     matched = e.BatchMatched(
         orders=tuple(orders),
@@ -41,7 +54,7 @@ def batch_due(state: Zone, _: str, ctx: Context) -> Decision:
 
 def _look(state: Zone, job: Job, ctx: Context, cap: int) -> tuple[list[Candidate], list[LeftOut]]:
     """Who may be matched with a job: its nearest, without those who have an offer already."""
-    excluded = excluded_from(job)
+    excluded = with_tried(job, excluded_from(job))
     radius_m = WAVES[job.wave - 1]
     own, left_out = near(state, job.terms.pickup, radius_m, ctx, excluded, cap, without_offers=True)
     others = [x for x in job.found if x.driver not in excluded and not _is_asked(state, x.driver)]
@@ -53,15 +66,28 @@ def _is_asked(state: Zone, driver: str) -> bool:
     return driver in state.drivers and bool(state.drivers[driver].open)
 
 
-def _result(
+def _unmatched(
     state: Zone,
     job: Job,
     ctx: Context,
-    mine: Sequence[Candidate],
     left_out: Sequence[LeftOut],
-    next_at: int,
+    next_at: Millis,
+    *,
+    is_short: bool,
 ) -> list[Event]:
-    sent = sent_to(state, job, job.wave, ctx, mine, left_out)
-    if mine:
-        return [sent]
+    """While somebody in the circle is thinking about another offer the job waits for them, but no
+    longer than an offer lives; then the circle is widened. `is_short`: all who were free are needed
+    for other jobs of the batch."""
+    until = job.waits_until or ctx.now + state.settings.offer_ms
+    excluded = with_tried(job, excluded_from(job))
+    if ctx.now < until and (is_short or _is_anybody_near(state, job, ctx, excluded)):
+        return same_wave(state, job, ctx, excluded, next_at, until)
+    sent = sent_to(state, job, job.wave, ctx, (), left_out)
     return [sent, *waves_from(state, job, job.wave + 1, ctx, excluded_from(job), next_at)]
+
+
+def _is_anybody_near(state: Zone, job: Job, ctx: Context, excluded: Extra) -> bool:
+    if any(x.driver not in excluded for x in job.found):
+        return True
+    found, _ = near(state, job.terms.pickup, WAVES[job.wave - 1], ctx, excluded, 1)
+    return bool(found)

@@ -191,6 +191,10 @@ class SearchOpened(Event, frozen=True, tag="dispatch.search_opened"):
     until: Millis
     asked: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    again: bool = False
+    """Whether the wave goes on: who was asked in it is not asked again."""
+    waits_until: Millis = 0
+    """How long a batch's wave waits for those who are thinking about other offers; 0: no wait."""
 
 
 class CandidatesReceived(Event, frozen=True, tag="dispatch.candidates_received"):

@@ -45,7 +45,9 @@ def on_opened(state: Zone, event: e.SearchOpened, _: Millis) -> None:
     job.status = "SEARCHING"
     job.wave, job.search = event.wave, event.search
     job.asked, job.found, job.gathers = list(event.asked), [], True
-    job.tried = []
+    job.waits_until = event.waits_until
+    if not event.again:
+        job.tried = []
     if event.mode == "batched":
         state.batch.append(event.order)
         state.agenda.drop("search", event.order)

@@ -6,6 +6,8 @@ the state does not show yet, is handed in as `extra`: drivers who are to be left
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from engine.contract import Context, Event
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.events import Candidate, LeftOut, LeftOutReason
@@ -88,6 +90,11 @@ def excluded_from(
     return excluded
 
 
+def with_tried(job: Job, excluded: Extra) -> Extra:
+    """Who is not asked, or has been in this wave: one is asked after the other."""
+    return {**dict.fromkeys(job.tried, "TRIED"), **excluded}
+
+
 def waves_from(
     state: Zone,
     job: Job,
@@ -107,6 +114,20 @@ def waves_from(
         if sent.offers:
             return events
     return [*events, *nobody(job)]
+
+
+def same_wave(
+    state: Zone,
+    job: Job,
+    ctx: Context,
+    excluded: Extra,
+    batch_at: Millis | None = None,
+    waits_until: Millis = 0,
+) -> list[Event]:
+    """The next batch is of the same circle: it is not widened as long as somebody is left in it."""
+    asked = _in_reach(state, job, job.wave)
+    opened = _opened(state, job, job.wave, ctx, asked, excluded, batch_at)
+    return [replace(opened, again=True, waits_until=waits_until)]
 
 
 def nobody(job: Job) -> list[Event]:
@@ -219,8 +240,10 @@ def gathered(state: Zone, job: Job, ctx: Context, more: Sequence[Candidate] = ()
 def move_on(state: Zone, job: Job, ctx: Context, extra: Extra = NOBODY) -> list[Event]:
     """No offer of the job is open any more: ask the next one, or the next wave."""
     excluded = excluded_from(job, extra)
+    if job.mode == "batched":
+        return same_wave(state, job, ctx, with_tried(job, excluded))
     if job.mode == "cascade":
-        tried: Extra = {**dict.fromkeys(job.tried, "TRIED"), **excluded}
+        tried = with_tried(job, excluded)
         sent = offers_sent(state, job, job.wave, ctx, tried, job.found)
         if sent.offers:
             return [sent]

@@ -67,6 +67,8 @@ class Job(Struct):
     """What the others have answered."""
     gathers: bool = False
     """Whether the wave waits for them, or for its batch."""
+    waits_until: Millis = 0
+    """How long its batches wait for drivers who are thinking about other offers; 0: nobody is."""
     offers: list[str] = []
     """All that were ever made."""
     open: list[str] = []

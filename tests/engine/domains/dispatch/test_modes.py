@@ -3,6 +3,7 @@
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.terms import BATCH_JOBS_MAX, BATCH_MS, CASCADE_MS, OFFER_MS
 from engine.kernel.actor import DRIVER, Actor
+from engine.kernel.time import SECOND
 from testkit.house import House
 from tests.engine.domains.dispatch.cast import (
     ANN,
@@ -58,16 +59,62 @@ def test_a_batch_is_matched_together(house: House) -> None:
 
 
 def test_who_is_not_matched_waits_for_the_next_batch(house: House) -> None:
-    """One driver, two jobs: the other job goes on with a wider circle, two seconds later, and
-    who has an offer is not matched again."""
+    """One driver, two jobs: who has an offer is not matched again, and the other job waits while
+    they think. When they say no, it is theirs two seconds later."""
     house.given((ANN, online()))
     searching(house, mode="batched").advance(BATCH_MS - 1)
     ordered(house, "o2", mode="batched", shop_approval="auto").advance(1)
     house.then(e.BatchMatched, orders=("o1", "o2"), matched=1)
-    assert (job_of(house).wave, job_of(house, "o2").wave) == (1, 2)
-    house.advance(2 * BATCH_MS).then(e.NoDriverFound, order="o2")
+    keep_fresh(house, 20 * SECOND, (ANN, north(0)))
+    assert (job_of(house, "o2").status, job_of(house, "o2").wave) == ("SEARCHING", 1)
+    house.when(ANN, decline(offer_to(house, ANN))).then(e.SearchOpened, order="o1", wave=1)
+    house.advance(BATCH_MS).then(e.BatchMatched, orders=("o2", "o1"), matched=1)
+    assert asked(house, "o2") == {"ann"}
+    house.advance(3 * BATCH_MS).then(e.NoDriverFound, order="o1")
+
+
+def test_a_batch_waits_no_longer_than_an_offer_lives(house: House) -> None:
+    """Then the circle is widened, and whoever is further away is matched."""
+    house.given((ANN, online()), (BEN, online(north(6_000))))
+    searching(house, mode="batched").advance(BATCH_MS - 1)
+    ordered(house, "o2", mode="batched", shop_approval="auto").advance(1)
+    drivers = ((ANN, north(0)), (BEN, north(6_000)))
+    keep_fresh(house, 20 * SECOND, *drivers)
+    # Before ann has answered the first, somebody else asks her.
+    ordered(house, "o3", mode="broadcast", shop_approval="auto")
+    keep_fresh(house, 9 * SECOND, *drivers)
+    assert (job_of(house, "o2").wave, asked(house, "o2")) == (1, set())
+    house.advance(2 * BATCH_MS).then(e.SearchOpened, order="o2", wave=2)
+    assert asked(house, "o2") == {"ben"}
+
+
+def test_a_batch_asks_all_of_a_circle_before_it_is_widened(house: House) -> None:
+    """X1, D7: a no brings the next nearest of the same wave. The job is without a driver when
+    everybody within ten kilometres has said no, and not after three of them."""
+    near_by = [Actor(f"d{number}", DRIVER, "approved") for number in range(5)]
+    house.given(*((driver, online(north(100 * n))) for n, driver in enumerate(near_by)))
+    house.given((ANN, online(north(7_000))))
+    searching(house, mode="batched")
+    for driver in near_by:
+        house.advance(BATCH_MS)
+        assert (job_of(house).wave, asked(house)) == (1, {driver.user})
+        house.when(driver, decline(offer_to(house, driver))).then(e.SearchOpened, again=True)
+    house.advance(2 * BATCH_MS)
+    assert (job_of(house).wave, asked(house)) == (2, {"ann"})
+    house.when(ANN, decline(offer_to(house, ANN))).then(e.OfferDeclined)
+    house.advance(3 * BATCH_MS).then(e.NoDriverFound)
+
+
+def test_a_batch_asks_the_silent_again_in_the_next_wave(house: House) -> None:
+    """Each once in a wave: who let the offer expire may have been driving."""
+    house.given((ANN, online()), (BEN, online(north(100))))
+    searching(house, mode="batched").advance(BATCH_MS)
+    everybody = ((ANN, north(0)), (BEN, north(100)))
     assert asked(house) == {"ann"}
-    house.advance(OFFER_MS - 2 * BATCH_MS).then(e.OffersExpired).then(e.SearchOpened, wave=2)
+    keep_fresh(house, OFFER_MS + BATCH_MS, *everybody)
+    assert (job_of(house).wave, asked(house)) == (1, {"ben"})
+    keep_fresh(house, OFFER_MS + 2 * BATCH_MS, *everybody)
+    assert (job_of(house).wave, asked(house)) == (2, {"ann"})
 
 
 def test_a_batch_is_bounded(house: House) -> None:
