@@ -42,7 +42,6 @@ PAUSE_S = (0.1, 0.5)
 Report = Callable[[str, float, Exception | None], None]
 """(what, how long it took in ms, what was wrong with it)."""
 
-
 Hear = Callable[[Heard, bool], None]
 """(what a feed tells, whether the user was there when it happened). It may not wait for
 anything."""
@@ -65,13 +64,7 @@ class Feed(Struct):
 class Caller:
     """One user at whichever gateway."""
 
-    def __init__(
-        self,
-        gateways: Sequence[str],
-        token: str,
-        report: Report,
-        hear: Hear,
-    ) -> None:
+    def __init__(self, gateways: Sequence[str], token: str, report: Report, hear: Hear) -> None:
         self._gateways = gateways
         self._token = token
         self._report = report
@@ -88,17 +81,12 @@ class Caller:
         """Connect somewhere, however often it takes, and listen again to all that was listened
         to."""
         while not self._is_leaving:
-            try:
-                line = self._dial()
-                for room, feed in list(self._feeds.items()):
-                    self._listen(line, room, feed, was_away=was_away)
-            except (OSError, ConnectionEnded, CommandRefused):
-                gevent.sleep(random.uniform(*PAUSE_S))
-                continue
-            if not line.ended:
+            line = self._dial()
+            if line and self._resume(line, was_away=was_away):
                 self._line = line
                 self._is_here.set()
                 return
+            gevent.sleep(random.uniform(*PAUSE_S))
 
     def step_out(self, away_s: float) -> None:
         """Hang up, and come back after a while, if there is a line to hang up."""
@@ -125,8 +113,10 @@ class Caller:
     def follow(self, room: str) -> None:
         """Listen to a room from now on."""
         feed = self._feeds[room] = Feed()
-        while feed.epoch is None:
+        while True:
             line = self._here()
+            if feed.epoch is not None:
+                return
             try:
                 self._listen(line, room, feed, was_away=False)
             except (OSError, ConnectionEnded, CommandRefused):
@@ -149,17 +139,26 @@ class Caller:
         assert self._line is not None, "whoever is here has a line"
         return self._line
 
-    def _dial(self) -> Line:
+    def _dial(self) -> Line | None:
+        """A line to any gateway, if that one lets us in."""
         begun_ns = time.monotonic_ns()
-        problem: Exception | None = None
-        ears = Ears(self._heard, self._lost)
+        line, problem = None, None
         try:
-            return dial(random.choice(self._gateways), self._token, ears)
+            line = dial(random.choice(self._gateways), self._token, Ears(self._heard, self._lost))
         except (OSError, ConnectionEnded) as found:
             problem = found
-            raise
-        finally:
-            self._report("connect", _ms_since(begun_ns), problem)
+        self._report("connect", _ms_since(begun_ns), problem)
+        return line
+
+    def _resume(self, line: Line, *, was_away: bool) -> bool:
+        """Listen to everything again. If that cannot be, the line is of no use."""
+        try:
+            for room, feed in list(self._feeds.items()):
+                self._listen(line, room, feed, was_away=was_away)
+        except (OSError, ConnectionEnded, CommandRefused):
+            # Whatever it has yet to tell, the next one tells too.
+            line.close()
+        return not line.ended
 
     def _listen(self, line: Line, room: str, feed: Feed, *, was_away: bool) -> None:
         """Subscribe, and resume if that can be. Raises OSError, ConnectionEnded, CommandRefused."""

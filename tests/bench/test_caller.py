@@ -17,6 +17,7 @@ from bench.client import PATIENCE_S, CommandRefused, ConnectionEnded, Heard
 ROOM = "auction:a1"
 OK = {"type": "ok", "result": {}}
 NO_BID = {"type": "error", "code": "BID_TOO_LOW", "message": "too low", "details": {"minimum": 7}}
+NOT_NOW = {"type": "error", "code": "UNAVAILABLE", "message": "not now"}
 HANG_UP: dict[str, Any] = {}
 
 
@@ -29,6 +30,8 @@ class Gateway:
         self.answers: list[dict[str, Any]] = []
         self.told_later: list[int] = []
         """Events that follow the answer to a bid."""
+        self.refuses = 0
+        """So many subscriptions."""
         self.asked: list[dict[str, Any]] = []
 
     async def talk(self, socket: ServerConnection) -> None:
@@ -49,6 +52,10 @@ class Gateway:
                 await self._tell(socket, seq)
 
     async def _subscribe(self, socket: ServerConnection, command: dict[str, Any]) -> None:
+        if self.refuses:
+            self.refuses -= 1
+            await socket.send(json.dumps({"id": command["id"], **NOT_NOW}))
+            return
         after = command.get("after")
         result = {"recovered": after is not None, "seq": self.seq, "epoch": "e1"}
         reply = {"id": command["id"], "type": "ok", "epoch": "e1", "result": result}
@@ -134,6 +141,22 @@ async def test_a_lost_answer_is_asked_for_again(gateway: Gateway) -> None:
     assert (resumed["after"], resumed["epoch"]) == (3, "e1")
     assert seen.rows == ["connect", "subscribe", "lost: 1006", "connect", "resume", "bid"]
     assert [type(problem) for problem in seen.problems] == [ConnectionEnded]
+
+
+async def test_a_feed_that_cannot_be_resumed_is_tried_elsewhere(gateway: Gateway) -> None:
+    """A gateway without a writer refuses; nobody stays there with half of the feeds."""
+
+    def step_out(caller: Caller, seen: Seen) -> None:
+        gateway.refuses = 1
+        caller.step_out(0)
+        bid(caller, seen)
+        seen.until(4)
+
+    gateway.answers, gateway.told_later = [OK], [4]
+    seen = await visit(gateway, step_out)
+    assert seen.rows[2:] == ["connect", "resume", "connect", "resume", "bid"]
+    assert [str(problem) for problem in seen.problems] == ["UNAVAILABLE: not now"]
+    assert seen.heard == [(3, True), (4, True)]
 
 
 async def test_what_is_unknown_is_asked_again(gateway: Gateway) -> None:
