@@ -40,7 +40,8 @@ def stat(title: str, query: str, unit: str = "short", *limits: float, what: str 
 def rate(metric: str, by: str = "", where: str = "") -> str:
     """The sum of a counter's rates, by the labels that are named."""
     grouped = f"sum by ({by})" if by else "sum"
-    return f"{grouped}(rate({metric}{{{where}}}[$__rate_interval]))"
+    selected = f"{metric}{{{where}}}" if where else metric
+    return f"{grouped}(rate({selected}[$__rate_interval]))"
 
 
 def quantiles(metric: str, where: str = "") -> dict[str, str]:
