@@ -126,10 +126,13 @@ def assigned_from_neighbour(state: Zone, job: Job, ctx: Context) -> list[Event]:
 def claim_asked(
     job: Job, driver: str, zone: str, cause: e.AssignCause, ctx: Context, offer: str = ""
 ) -> e.ClaimAsked:
-    """Ask the driver's own zone; nobody is assigned before it says yes."""
+    """Ask the driver's own zone; nobody is assigned before it says yes.
+
+    The claim has a name that no other one ever has, in no market: two markets may have an order of
+    the same id, and want the same driver for it."""
     return e.ClaimAsked(
         order=job.terms.order,
-        claim=f"{job.terms.order}/{job.claims + 1}",
+        claim=f"{ctx.home}/{job.terms.order}/{job.claims + 1}",
         driver=driver,
         driver_zone=zone,
         until=ctx.now + CLAIM_WAIT_MS,

@@ -82,7 +82,10 @@ def claim_driver(state: Zone, message: m.ClaimDriver, ctx: Context) -> Decision:
     cause: e.ClaimCause | None = None
     if driver is None or driver.state == "OFFLINE":
         cause = "DRIVER_NOT_ELIGIBLE"
-    elif driver.state == "BUSY" and driver.claim != message.claim:
+    elif driver.state == "BUSY" and (driver.claim, driver.order_zone) != (
+        message.claim,
+        message.zone,
+    ):
         cause = "DRIVER_BUSY"
     elsewhere = elsewhere_of(driver, ctx.now) if driver and not cause else ()
     answer = e.ClaimAnswered(

@@ -8,6 +8,7 @@ import pytest
 from engine.contract import Command
 from engine.core import Core, Outcome
 from engine.domains.dispatch import commands as c
+from engine.domains.dispatch.messages import ClaimDriver, ReleaseClaim
 from engine.domains.dispatch.state import Zone
 from engine.domains.dispatch.terms import PING_MS, Neighbour
 from engine.house import DEAD_LETTERS
@@ -189,6 +190,24 @@ def test_of_two_markets_that_want_a_driver_one_gets_them(markets: Markets) -> No
     assert markets.zone(MAIN).jobs["o1"].driver == ""
     closed = markets.heard(EAST, "ben", "dispatch.offer_closed")
     assert [(x["offer"], x["cause"]) for x in closed] == [(abroad, "DRIVER_BUSY")]
+
+
+def test_markets_may_have_orders_of_the_same_name(markets: Markets) -> None:
+    """Two of them want ben for an `o1` of their own, each by its first claim: one gets him, and
+    that the other gives up does not set him free."""
+    asked: Any = markets.must(MAIN, BEN, take(offered(markets))).applied[0].event
+    markets.carry()
+    east = markets.cores[EAST]
+    claim = asked.claim.replace(MAIN, "west")
+    for name in (claim, asked.claim):
+        other = ClaimDriver(zone="z1@west", order="o1", claim=name, driver="ben")
+        outcome = east.step(other, "zone:z1", THE_HOUSE, markets.now)
+        assert isinstance(outcome, Outcome)
+        answer: Any = outcome.applied[0].event
+        assert not answer.granted
+    assert claim != asked.claim, "a claim says which market it is of"
+    east.step(ReleaseClaim(claim=claim, driver="ben"), "zone:z1", THE_HOUSE, markets.now)
+    assert markets.zone(EAST).drivers["ben"].order_zone == "z1@main"
 
 
 def test_who_is_online_in_two_markets_has_one_job_in_each_at_most(markets: Markets) -> None:
