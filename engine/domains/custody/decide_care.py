@@ -11,7 +11,7 @@ from engine.domains.custody.decide_plan import first_free, replanned
 from engine.domains.custody.decide_proof import delivery_tracked
 from engine.domains.custody.guards import (
     Caller,
-    caller,
+    entered,
     forbidden,
     no_reason,
     no_such_step,
@@ -33,9 +33,10 @@ _DISPUTES: Mapping[ProblemKind, e.DisputeCause] = {
 
 def record_tracking(state: Shipment, command: c.RecordTracking, ctx: Context) -> Decision:
     """The holder says where it is."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    if ctx.actor.user != state.holder[1]:
+    who = entered(state, command, ctx)
+    if isinstance(who, Rejected):
+        return who
+    if who.user != state.holder[1]:
         return forbidden("only whoever holds the parcel says where it is")
     if state.tracked >= TRACKING_MAX:
         return Rejected(
@@ -99,11 +100,11 @@ def correct_tracking(state: Shipment, command: c.CorrectTracking, ctx: Context) 
 
 def report_problem(state: Shipment, command: c.ReportProblem, ctx: Context) -> Decision:
     """Damage, loss and mismatch stop everything until staff decide."""
-    if refusal := out_of_place(state, command) or too_long(state):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
+    if refusal := too_long(state):
+        return refusal
     if not _may_report(state, who):
         return forbidden("only those who have it, give it or are to have it report a problem")
     photos = pictures.found(command, ctx)

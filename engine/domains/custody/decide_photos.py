@@ -6,7 +6,7 @@ from engine.contract import Context, Decision, Vault
 from engine.domains.custody import commands as c
 from engine.domains.custody import photos
 from engine.domains.custody.codes import PHOTO_INVALID
-from engine.domains.custody.guards import caller, forbidden, not_found, out_of_place
+from engine.domains.custody.guards import caller, entered, forbidden, not_found
 from engine.domains.custody.state import Shipment
 from engine.kernel.actor import Actor
 from engine.kernel.files import LINK_PURPOSE, UPLOAD_PURPOSE
@@ -15,9 +15,7 @@ from engine.kernel.outcome import Rejected
 
 def request_upload(state: Shipment, command: c.RequestUpload, ctx: Context) -> Decision:
     """For the recipient, who may have a link and no account. Everybody else has a token."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
     return () if who.is_recipient else forbidden("only the recipient uploads by a link")

@@ -5,15 +5,17 @@ from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody import plan
 from engine.domains.custody.guards import (
-    caller,
+    entered,
     forbidden,
     no_reason,
     no_such_step,
+    not_found,
     out_of_place,
     too_long,
 )
 from engine.domains.custody.state import Shipment, Step
 from engine.domains.custody.terms import STEPS_MIN, Declaration
+from engine.kernel.actor import SYSTEM
 from engine.kernel.ids import split_room
 from engine.kernel.outcome import Rejected
 from engine.ledger.escrow.codes import ESCROW_NOT_HELD
@@ -62,10 +64,12 @@ def _declared(declaration: Declaration, ctx: Context) -> e.CustomsDeclared:
 
 def declare_customs(state: Shipment, command: c.DeclareCustoms, ctx: Context) -> Decision:
     """An international shipment sets out when its contents are declared (H10)."""
+    if refusal := not_found(state, command.shipment):
+        return refusal
+    if ctx.actor.role != SYSTEM and not ctx.actor.is_staff and ctx.actor.user != state.sender:
+        return forbidden("the sender declares the contents, or staff do")
     if refusal := out_of_place(state, command) or too_long(state):
         return refusal
-    if ctx.actor.role != "system" and not ctx.actor.is_staff and ctx.actor.user != state.sender:
-        return forbidden("the sender declares the contents, or staff do")
     if not state.is_international:
         return no_such_step("this shipment crosses no border")
     declared = _declared(command.declaration, ctx)
@@ -126,9 +130,7 @@ def customs_missing(state: Shipment) -> bool:
 
 def cancel_shipment(state: Shipment, command: c.CancelShipment, ctx: Context) -> Decision:
     """Before anybody has picked it up; the money goes back (H7)."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx)
+    who = entered(state, command, ctx)
     if isinstance(who, Rejected):
         return who
     if who.is_staff and not who.is_sender and (refusal := no_reason(command.reason)):

@@ -14,7 +14,12 @@ from engine.domains.custody.codes import (
 )
 from engine.domains.custody.decide_qr import expired, not_ready
 from engine.domains.custody.decide_scan import changed, confirmed
-from engine.domains.custody.guards import caller, forbidden, kyc_missing, no_such_step, out_of_place
+from engine.domains.custody.guards import (
+    entered,
+    forbidden,
+    kyc_missing,
+    no_such_step,
+)
 from engine.domains.custody.state import Shipment, Step, step_of
 from engine.domains.custody.terms import (
     CODE_LOCK_MS,
@@ -28,9 +33,7 @@ from engine.kernel.outcome import Rejected
 
 def add_photos(state: Shipment, command: c.AddPhotos, ctx: Context) -> Decision:
     """By the scanner or the giver of the step, after its scan (H1)."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx)
+    who = entered(state, command, ctx)
     if isinstance(who, Rejected):
         return who
     step = step_of(state, command.step_seq)
@@ -66,9 +69,7 @@ def _added(state: Shipment, step: Step, photos: tuple[Photo, ...], by: str) -> e
 
 def confirm_receipt(state: Shipment, command: c.ConfirmReceipt, ctx: Context) -> Decision:
     """The recipient's word is proof without a photo (H2)."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
     if not who.is_recipient:
@@ -115,9 +116,7 @@ def delivery_tracked(state: Shipment, place_id: str) -> list[Event]:
 
 def enter_code(state: Shipment, command: c.EnterDeliveryCode, ctx: Context) -> Decision:
     """The backup at the last step (H5). A code that is asked for too early is no try."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx)
+    who = entered(state, command, ctx)
     if isinstance(who, Rejected):
         return who
     step = state.steps[-1]

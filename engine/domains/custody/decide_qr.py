@@ -21,7 +21,7 @@ from engine.domains.custody.codes import (
 from engine.domains.custody.decide_plan import customs_missing
 from engine.domains.custody.guards import (
     Caller,
-    caller,
+    entered,
     forbidden,
     no_reason,
     not_found,
@@ -35,9 +35,7 @@ from engine.kernel.outcome import Rejected
 
 def show_qr(state: Shipment, command: c.ShowQr, ctx: Context) -> Decision:
     """Only whoever shows it may have it, and nobody else, staff neither (custody 10)."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
     step = step_of(state, command.step_seq)
@@ -136,9 +134,7 @@ def expired(code: Qr) -> Rejected:
 
 def reissue_qr(state: Shipment, command: c.ReissueQr, ctx: Context) -> Decision:
     """By whoever shows it, or staff, who say why. The old one dies (Q6)."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
     step = step_of(state, command.step_seq)

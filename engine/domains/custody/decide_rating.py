@@ -3,7 +3,7 @@
 from engine.contract import Context, Decision
 from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
-from engine.domains.custody.guards import caller, forbidden, no_such_step, out_of_place
+from engine.domains.custody.guards import entered, forbidden, no_such_step
 from engine.domains.custody.state import Shipment, step_of
 from engine.domains.custody.terms import CARRIERS, LINK_MS, Rater
 from engine.kernel.outcome import Rejected
@@ -12,9 +12,7 @@ from engine.kernel.outcome import Rejected
 def rate_carrier(state: Shipment, command: c.RateCarrier, ctx: Context) -> Decision:
     """Once by the sender and once by the recipient, for as long as the recipient's link is good.
     Nobody rates themselves: a sender may have been a carrier, too."""
-    if refusal := out_of_place(state, command):
-        return refusal
-    who = caller(state, ctx, command.link)
+    who = entered(state, command, ctx, command.link)
     if isinstance(who, Rejected):
         return who
     if not (who.is_sender or who.is_recipient):

@@ -98,6 +98,17 @@ def out_of_place(state: Shipment, command: c.CustodyCommand) -> Rejected | None:
     )
 
 
+def entered(
+    state: Shipment, command: c.CustodyCommand, ctx: Context, link: str = ""
+) -> Caller | Rejected:
+    """Who asks, if they have a part in the shipment, and it is the moment. In this order: how a
+    shipment stands is for its parties (custody 10)."""
+    if refusal := not_found(state, command.shipment):
+        return refusal
+    who = caller(state, ctx, link)
+    return who if isinstance(who, Rejected) else out_of_place(state, command) or who
+
+
 def disputed() -> Rejected:
     """Custody invariant 9."""
     return Rejected(

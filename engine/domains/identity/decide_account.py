@@ -81,11 +81,12 @@ def verify_otp(state: Account, command: c.VerifyOtp, ctx: Context) -> Decision:
     """Right: the address is proved, and perhaps somebody is let in. Wrong: counted (I5-I7)."""
     channel, purpose = command.channel, command.purpose
     challenge = state.codes.get(slot(channel, purpose))
+    if purpose == "step_up" and ctx.actor.user != state.user:
+        # A stranger is not told that the account has such a code, nor that it is there (I4).
+        challenge = None
     if refusal := otp.unusable(state, challenge, ctx.now):
         return refusal
     assert challenge is not None, "just looked at"
-    if purpose == "step_up" and ctx.actor.user != state.user:
-        return Rejected(FORBIDDEN, "this code is typed by whoever has logged in")
     if not otp.fits(state, channel, purpose, command.code, ctx):
         return otp.failed(challenge, channel, purpose)
     proved = e.ChannelVerified(channel=channel, purpose=purpose)

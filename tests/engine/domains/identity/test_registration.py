@@ -340,7 +340,7 @@ def test_a_phone_is_added_later(house: House) -> None:
     house.when(me(house), phone()).then(e.PhoneAdded).then(e.OtpRequested, purpose="step_up")
     house.when(me(house), phone()).then_rejected("OTP_TOO_SOON")
     typed = verify("phone", code(house, PHONE), "step_up")
-    house.when(GUEST, typed).then_rejected("FORBIDDEN")
+    house.when(GUEST, typed).then_rejected("OTP_INVALID", tries_left=4)
     house.when(me(house), typed).then_only(e.ChannelVerified)
     assert account(house).verified == ["email", "phone"]
     house.advance(HOUR).when(me(house), phone(OTHER_PHONE)).then_rejected("INVALID_TRANSITION")
