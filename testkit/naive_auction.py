@@ -19,12 +19,15 @@ class NaiveAuction(NaiveBidding):
         self._hammer = 0
         self._attempt = 0
         self._is_locked = False
+        self._is_over = False
+        """The vehicle is handed over, or the sale undone."""
         self._out: set[str] = set()
 
     @property
     @override
     def due(self) -> int | None:
-        return self._deadline if self.status == "pending_settlement" else super().due
+        after = ("pending_settlement", "settled")
+        return self._deadline if self.status in after else super().due
 
     def _on_ended(self, at: int, event: Fields, command: object) -> None:
         expect(self.status == "live", f"{self.room} ends while {self.status}")
@@ -104,6 +107,25 @@ class NaiveAuction(NaiveBidding):
         escrow = self._ledger.balances[f"ESCROW:auction:{self.terms['auction']}"]
         expect(escrow == self._hammer, f"{self.room}: auction INV-8: {escrow} in escrow")
         self._close("settled")
+
+    def _on_delivery_reported(self, _: int, event: Fields, __: object) -> None:
+        expect(self.status == "settled", f"{self.room}: delivered while {self.status}")
+        expect(not self._is_over, f"{self.room}: delivered after the end")
+        self._deadline = event["confirm_by"]
+
+    def _on_handover_disputed(self, _: int, __: Fields, ___: object) -> None:
+        self._deadline = None
+
+    def _on_handed_over(self, at: int, event: Fields, __: object) -> None:
+        """Auction V1: once, and by time not before its time."""
+        expect(self.status == "settled" and not self._is_over, f"{self.room}: handed over twice")
+        if event["cause"] == "TIME":
+            expect(self._deadline is not None and at >= self._deadline, f"{self.room}: too early")
+        self._deadline, self._is_over = None, True
+
+    def _on_sale_undone(self, _: int, __: Fields, ___: object) -> None:
+        expect(self.status == "settled" and not self._is_over, f"{self.room}: undone too late")
+        self._deadline, self._is_over = None, True
 
     def _on_unsold(self, _: int, __: Fields, ___: object) -> None:
         self._close("unsold")

@@ -43,6 +43,8 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For a winner or runner-up to fund the deposit (auction W3)."""
     payment_window_ms: Duration = DAY
     """For the remainder, from the lock of the deposit (auction W4)."""
+    handover_window_ms: Duration = 3 * DAY
+    """For the winner to disagree that a vehicle was delivered (settlement 3)."""
     platform_bids: bool = True
     """Whether the house defends reserves with bids of its own, labelled so (R1-R6, 12.8)."""
     platform_tick_ms: Duration = 30 * SECOND

@@ -81,7 +81,7 @@ async def payouts(walk: Walk) -> None:
     await walk.must(BOSS, "ledger.fail_withdrawal", reason="the bank is closed", **of)
     await walk.advance(MINUTE)
     await walk.must(BOSS, "ledger.complete_withdrawal", **of)
-    batch = {"currency": "USD", "cut_off": await walk.advance(0)}
+    batch = {"currency": "USD", "cut_off": await walk.advance(0), "payees": [CARRIER]}
     assert (await walk.must("meg", "ledger.payout_batch", **batch)).result["payouts"] == 1
     (open_,) = (await walk.door.room("ledger:USD", walk.token(BOSS)))["withdrawals"]
     of = {"currency": "USD", "withdrawal": open_}

@@ -51,6 +51,7 @@ CAUSES = {
     ("auction.payment_refused", "cause"): e.RefusalCause,
     ("auction.delivery_chosen", "method"): e.DeliveryMethod,
     ("auction.settlement_doc_submitted", "kind"): e.DocKind,
+    ("auction.handed_over", "cause"): e.HandoverCause,
     ("escrow.lapsed", "cause"): escrow.LapseCause,
     ("escrow.payment_returned", "cause"): escrow.ReturnCause,
     ("ledger.payout_changed", "status"): PayoutStatus,
@@ -132,6 +133,7 @@ def known_events() -> set[str]:
 ROOMS = (
     *(f"auction:{name}" for name in ("no", "off", "proxy", "shill", "again", "chain", "void")),
     *(f"auction:{name}" for name in ("storm", "grand", "sister", "bare")),
+    *(f"auction:{name}" for name in ("sold", "torn", "undone")),
     *(f"user:{name}" for name in ("ann", "bob", "carl", "dora", "sue")),
     *(f"escrow:{name}" for name in DEALS),
     *(f"shipment:{name}" for name in PARCELS),
@@ -295,3 +297,24 @@ async def settlement(walk: Walk, seen: Seen) -> None:
     await walk.capture("bob", rest, room)
     await seen.look(walk, "grand", "settled")
     await walk.capture("bob", rest, room)
+    await hand_over(walk)
+
+
+async def hand_over(walk: Walk) -> None:
+    """By silence, by the winner's word, and by staff after a dispute, both ways."""
+    why = {"reason": "it is a ruin"}
+    for name in ("sold", "torn", "undone"):
+        await walk.open(name, deposit_bps=10_000)
+        await walk.bid("bob", name, 1_000)
+        await walk.end(name)
+        await walk.must("dora", "auction.report_delivery", auction=name, proof="f1")
+        if name != "sold":
+            await walk.must("bob", "escrow.open_dispute", escrow=f"auction.{name}", **why)
+    await walk.must("bob", "auction.confirm_handover", auction="sold")
+    award = {"payee": "dora", "kind": "seller", "amount": 400}
+    end = {"to_payees": [award], "to_payer": 600} | why
+    await walk.must("meg", "escrow.resolve_dispute", escrow="auction.torn", **end)
+    end = {"to_payees": [], "to_payer": 1_000} | why
+    await walk.must("meg", "escrow.resolve_dispute", escrow="auction.undone", **end)
+    await walk.must("dora", "auction.report_delivery", auction="grand", proof="f1")
+    await walk.advance(3 * DAY)

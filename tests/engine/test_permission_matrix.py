@@ -47,6 +47,7 @@ TABLE = """
 auction.approve               -    -    -    -    -    y    y    -    -    -    -    -
 auction.cancel                -    -    -    -    -    y    y    -    -    -    -    -
 auction.choose_delivery       -    y    y    y    -    y    y    -    -    -    -    -
+auction.confirm_handover      -    y    y    y    -    y    y    -    -    -    -    -
 auction.create                -    -    y    y    -    y    y    -    -    -    -    -
 auction.decline_offer         -    y    y    y    -    y    y    -    -    -    -    -
 auction.extend                -    -    -    -    -    -    y    -    -    -    -    -
@@ -57,6 +58,7 @@ auction.pay_remainder         -    y    y    y    -    y    y    -    -    -    
 auction.place_bid             -    y    y    y    -    y    y    -    -    -    -    -
 auction.reject                -    -    -    -    -    y    y    -    -    -    -    -
 auction.relist                -    -    y    y    -    y    y    -    -    -    -    -
+auction.report_delivery       -    -    y    y    y    y    y    -    -    -    -    -
 auction.set_max_bid           -    y    y    y    -    y    y    -    -    -    -    -
 auction.submit_settlement_doc -    y    y    y    -    y    y    -    -    -    -    -
 auction.void_result           -    -    -    -    -    -    y    -    -    -    -    -

@@ -4,6 +4,7 @@ from engine.contract import Domain, Outage, Presence, Wake
 from engine.domains.auction import commands as c
 from engine.domains.auction import decide_bid as bid
 from engine.domains.auction import decide_draft as draft
+from engine.domains.auction import decide_handover as handover
 from engine.domains.auction import decide_settlement as settlement
 from engine.domains.auction import decide_staff as staff
 from engine.domains.auction import timers
@@ -20,7 +21,14 @@ from engine.domains.auction.terms import DOMAIN
 from engine.domains.auction.views import audience, regroups, result, view
 from engine.domains.auction.workload import workload
 from engine.ledger.codes import INSUFFICIENT_FUNDS
-from engine.ledger.messages import PaymentCaptured
+from engine.ledger.escrow.codes import ESCROW_DISPUTED
+from engine.ledger.messages import (
+    EscrowDisputed,
+    EscrowRefunded,
+    EscrowReleased,
+    EscrowResolved,
+    PaymentCaptured,
+)
 
 AUCTION = Domain(
     name=DOMAIN,
@@ -43,9 +51,15 @@ AUCTION = Domain(
         c.PayRemainder: settlement.pay_remainder,
         c.ChooseDelivery: settlement.choose_delivery,
         c.SubmitSettlementDoc: settlement.submit_doc,
+        c.ReportDelivery: handover.report_delivery,
+        c.ConfirmHandover: handover.confirm_handover,
         c.Relist: draft.relist,
         CreateRelisted: draft.create_relisted,
         PaymentCaptured: settlement.payment_captured,
+        EscrowDisputed: handover.escrow_disputed,
+        EscrowResolved: handover.escrow_resolved,
+        EscrowReleased: handover.escrow_released,
+        EscrowRefunded: handover.escrow_refunded,
         Wake: timers.wake,
         Outage: timers.outage,
         Presence: timers.presence,
@@ -61,7 +75,7 @@ AUCTION = Domain(
     due=timers.due,
     check=check,
     notices=NOTICES,
-    codes=(*CODES, INSUFFICIENT_FUNDS),
+    codes=(*CODES, INSUFFICIENT_FUNDS, ESCROW_DISPUTED),
     workload=workload,
 )
 

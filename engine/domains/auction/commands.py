@@ -9,6 +9,7 @@ from engine.domains.auction.events import DeliveryMethod, DocKind
 from engine.domains.auction.terms import INCREMENT_ROWS_MAX, Extensions, Kind, auction_room
 from engine.kernel.actor import (
     ADMIN,
+    CONCIERGE,
     DEALER,
     MANAGER,
     SIGNED_IN,
@@ -16,7 +17,7 @@ from engine.kernel.actor import (
     VERIFIED_SELLER,
     Actor,
 )
-from engine.kernel.ids import Id
+from engine.kernel.ids import END, Id
 from engine.kernel.money import AMOUNT_MAX, Amount, Bps, Currency
 from engine.kernel.time import Duration, Moment
 
@@ -32,6 +33,15 @@ Increments = Annotated[
         min_length=1,
         max_length=INCREMENT_ROWS_MAX,
         description="[[from_price, step], …], ascending, the first from 0, minor units",
+    ),
+]
+
+NewAuction = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z0-9][A-Za-z0-9_.\-]{{0,53}}{END}",
+        description="1-54 letters, digits, '_', '.' or '-': its escrow is named after it",
+        examples=["a1"],
     ),
 ]
 
@@ -51,6 +61,7 @@ class CreateAuction(AuctionCommand, frozen=True, tag="auction.create"):
 
     ROLES: ClassVar[frozenset[str]] = SELLERS
 
+    auction: NewAuction
     vehicle: Id
     kind: Kind
     currency: Currency
@@ -187,13 +198,27 @@ class SubmitSettlementDoc(AuctionCommand, frozen=True, tag="auction.submit_settl
     file: Id
 
 
+class ReportDelivery(AuctionCommand, frozen=True, tag="auction.report_delivery"):
+    """Say that the winner has the vehicle, with a proof that was uploaded elsewhere."""
+
+    ROLES: ClassVar[frozenset[str]] = SELLERS | {CONCIERGE}
+
+    proof: Id
+
+
+class ConfirmHandover(AuctionCommand, frozen=True, tag="auction.confirm_handover"):
+    """The winner has the vehicle: the seller is paid."""
+
+    ROLES: ClassVar[frozenset[str]] = BIDDERS
+
+
 class Relist(AuctionCommand, frozen=True, tag="auction.relist"):
     """Start an unsold vehicle anew as a draft; what is left out stays as it was. The id of the
     new auction is the caller's choice."""
 
     ROLES: ClassVar[frozenset[str]] = SELLERS
 
-    new_auction: Id
+    new_auction: NewAuction
     start_at: Moment
     end_at: Moment
     kind: Kind | None = None

@@ -97,7 +97,7 @@ def _settled(
 
 def fund_deposit(state: Auction, command: c.FundDeposit, ctx: Context) -> Decision:
     """The winner's second try, or a runner-up's acceptance (auction W3, W5)."""
-    if refusal := _not_theirs(state, command, ctx):
+    if refusal := not_theirs(state, command, ctx):
         return refusal
     offer = settlement_of(state)
     if offer.is_locked:
@@ -110,7 +110,7 @@ def fund_deposit(state: Auction, command: c.FundDeposit, ctx: Context) -> Decisi
 
 def decline_offer(state: Auction, command: c.DeclineOffer, ctx: Context) -> Decision:
     """A runner-up who has not accepted may decline at no cost (auction W5)."""
-    if refusal := _not_theirs(state, command, ctx):
+    if refusal := not_theirs(state, command, ctx):
         return refusal
     offer = settlement_of(state)
     if offer.is_locked or offer.attempt == 1:
@@ -120,7 +120,7 @@ def decline_offer(state: Auction, command: c.DeclineOffer, ctx: Context) -> Deci
 
 def pay_remainder(state: Auction, command: c.PayRemainder, ctx: Context) -> Decision:
     """From the wallet, whole (auction W4)."""
-    if refusal := _not_theirs(state, command, ctx):
+    if refusal := not_theirs(state, command, ctx):
         return refusal
     won = settlement_of(state)
     if not won.is_locked:
@@ -131,7 +131,7 @@ def pay_remainder(state: Auction, command: c.PayRemainder, ctx: Context) -> Deci
     return [_settled(state.terms, won, wallet_to_escrow(state.terms, won))]
 
 
-def _not_theirs(state: Auction, command: c.AuctionCommand, ctx: Context) -> Rejected | None:
+def not_theirs(state: Auction, command: c.AuctionCommand, ctx: Context) -> Rejected | None:
     """Settling is for the present winner or runner-up; who was in time once is told so."""
     user = ctx.actor.user
     if user in state.defaulted:
@@ -251,7 +251,7 @@ def _why_not(state: Auction, message: PaymentCaptured) -> e.RefusalCause | None:
 
 def choose_delivery(state: Auction, command: c.ChooseDelivery, ctx: Context) -> Decision:
     """Pick-up, or to an address for the market's fee (auction 4)."""
-    if refusal := _not_theirs(state, command, ctx):
+    if refusal := not_theirs(state, command, ctx):
         return refusal
     if (command.method == "ADDRESS") != (command.address is not None):
         return Rejected(
@@ -265,6 +265,6 @@ def choose_delivery(state: Auction, command: c.ChooseDelivery, ctx: Context) -> 
 
 def submit_doc(state: Auction, command: c.SubmitSettlementDoc, ctx: Context) -> Decision:
     """The latest of a kind counts (auction 4)."""
-    if refusal := _not_theirs(state, command, ctx):
+    if refusal := not_theirs(state, command, ctx):
         return refusal
     return [e.SettlementDocSubmitted(kind=command.kind, file=command.file)]

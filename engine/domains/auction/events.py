@@ -23,6 +23,7 @@ RefusalCause = Literal[
     "AMOUNT_MISMATCH",
 ]
 DeliveryMethod = Literal["PICKUP", "ADDRESS"]
+HandoverCause = Literal["WINNER", "TIME", "STAFF"]
 DocKind = Literal["ID", "PROOF_OF_ADDRESS"]
 
 
@@ -220,6 +221,33 @@ class SettlementDocSubmitted(Event, frozen=True, tag="auction.settlement_doc_sub
 
     kind: DocKind
     file: str
+
+
+class DeliveryReported(Event, frozen=True, tag="auction.delivery_reported"):
+    """The seller says that the winner has it. Unless they disagree, that counts after a while."""
+
+    by: str
+    proof: str
+    """A file: a signature, a photo."""
+    confirm_by: Millis
+
+
+class HandoverDisputed(Event, frozen=True, tag="auction.handover_disputed"):
+    """The money of the sale is frozen until staff decide."""
+
+    reason: str
+
+
+class HandedOver(Event, frozen=True, tag="auction.handed_over"):
+    """The vehicle is the winner's, and its seller is paid."""
+
+    cause: HandoverCause
+
+
+class SaleUndone(Event, frozen=True, tag="auction.sale_undone"):
+    """The winner has the money back, and the seller keeps the vehicle."""
+
+    reason: str = ""
 
 
 class AuctionRelisted(Event, frozen=True, tag="auction.relisted"):

@@ -174,6 +174,23 @@ def on_document(state: Auction, event: e.SettlementDocSubmitted, _: Millis) -> N
     state.documents[event.kind] = event.file
 
 
+def on_reported(state: Auction, event: e.DeliveryReported, _: Millis) -> None:
+    state.handover, state.handover_due_at = "reported", event.confirm_by
+
+
+def on_disputed(state: Auction, _event: e.HandoverDisputed, _: Millis) -> None:
+    state.handover, state.handover_due_at = "disputed", None
+
+
+def on_handed_over(state: Auction, _event: e.HandedOver, _: Millis) -> None:
+    state.handover, state.handover_due_at = "done", None
+
+
+def on_undone(state: Auction, event: e.SaleUndone, _: Millis) -> None:
+    state.handover, state.handover_due_at = "undone", None
+    state.reason = event.reason or state.reason
+
+
 def on_relisted(state: Auction, event: e.AuctionRelisted, _: Millis) -> None:
     state.status = "relisted"
     state.relisted_as = event.new_auction
@@ -203,5 +220,9 @@ EVOLVE: Mapping[type[Event], Callable[[Auction, Any, Millis], None]] = {
     e.AuctionCancelled: on_cancelled,
     e.DeliveryChosen: on_delivery,
     e.SettlementDocSubmitted: on_document,
+    e.DeliveryReported: on_reported,
+    e.HandoverDisputed: on_disputed,
+    e.HandedOver: on_handed_over,
+    e.SaleUndone: on_undone,
     e.AuctionRelisted: on_relisted,
 }

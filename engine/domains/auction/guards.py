@@ -25,6 +25,8 @@ FROM: dict[type[Command], tuple[Status, ...]] = {
     c.PayRemainder: ("pending_settlement",),
     c.ChooseDelivery: ("pending_settlement", "settled"),
     c.SubmitSettlementDoc: ("pending_settlement", "settled"),
+    c.ReportDelivery: ("settled",),
+    c.ConfirmHandover: ("settled",),
     c.Relist: ("unsold",),
 }
 """In which states a command has a row in auction 3. Bids and joins have codes of their own."""

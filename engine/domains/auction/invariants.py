@@ -22,6 +22,11 @@ def check(state: Auction) -> None:
     assert (state.status in ("pending_settlement", "settled")) == bool(state.settlement), (
         f"auction 3: {state.status} and its settlement disagree"
     )
+    assert state.handover == "open" or state.status == "settled", (
+        f"auction V1: handed over while {state.status}"
+    )
+    waits = state.handover == "reported"
+    assert waits == (state.handover_due_at is not None), "auction V1: a hand-over without its time"
     if state.settlement:
         _check_settlement(state, state.settlement)
 

@@ -85,6 +85,15 @@ class PurchaseSettled(Event, frozen=True, tag="auction.purchase_settled"):
     hammer_price: int
 
 
+class HandoverChanged(Event, frozen=True, tag="auction.handover_changed"):
+    """To the winner: how the hand-over stands. Reported: confirm it, or dispute the money of the
+    sale, before `confirm_by`."""
+
+    auction: str
+    status: str
+    confirm_by: Millis | None = None
+
+
 class CalledOff(Event, frozen=True, tag="auction.called_off"):
     """The auction that you lead was cancelled; the hold is released."""
 
@@ -120,6 +129,7 @@ NOTICES: tuple[type[Event], ...] = (
     DepositLost,
     DepositReturned,
     PurchaseSettled,
+    HandoverChanged,
     CalledOff,
     PaymentReturned,
     SaleChanged,

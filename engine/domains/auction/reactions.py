@@ -13,7 +13,9 @@ from engine.domains.auction.messages import CreateRelisted, LotClosed, LotExtend
 from engine.domains.auction.state import Auction, settlement_of
 from engine.domains.auction.terms import auction_room, group_room
 from engine.kernel.ids import PLATFORM, room_name
-from engine.ledger.messages import ReturnPayment
+from engine.kernel.time import Millis
+from engine.ledger.escrow.terms import ShareTerms, escrow_room
+from engine.ledger.messages import OpenEscrow, ReleaseEscrow, ReturnPayment
 
 LOST_NOTICES_MAX = 2_000
 """So many of the bidders, in the order in which they came, are told that they lost."""
@@ -126,7 +128,55 @@ def _on_unsold(state: Auction, event: e.AuctionUnsold) -> Iterable[Reaction]:
 
 def _on_settled(state: Auction, event: e.AuctionSettled) -> Iterable[Reaction]:
     notice = n.PurchaseSettled(auction=state.terms.auction, hammer_price=event.hammer_price)
-    return (Notify(event.winner, notice), _to_seller(state, "settled", event.hammer_price))
+    return (
+        Notify(event.winner, notice),
+        _to_seller(state, "settled", event.hammer_price),
+        _open_escrow(state),
+    )
+
+
+def _open_escrow(state: Auction) -> Send:
+    """The money is there already (P4, P5); now it says whose it is to be."""
+    terms, won = state.terms, settlement_of(state)
+    opened = OpenEscrow(
+        payer=won.winner,
+        currency=terms.currency,
+        total=won.hammer_price,
+        shares=(ShareTerms(terms.seller, "seller", won.hammer_price),),
+        deal=auction_room(terms.auction),
+        tells=("disputed", "refunded", "released", "resolved"),
+    )
+    return Send(_escrow_of(state), opened)
+
+
+def _escrow_of(state: Auction) -> str:
+    return escrow_room("auction", state.terms.auction)
+
+
+def _on_reported(state: Auction, event: e.DeliveryReported) -> Iterable[Reaction]:
+    return _tell_both(state, "delivery_reported", event.confirm_by)
+
+
+def _on_disputed(state: Auction, _: e.HandoverDisputed) -> Iterable[Reaction]:
+    return _tell_both(state, "handover_disputed")
+
+
+def _on_handed_over(state: Auction, event: e.HandedOver) -> Iterable[Reaction]:
+    """The seller is paid. A sale of an old log may have no escrow yet: opened again, it has."""
+    told = _tell_both(state, "handed_over")
+    if event.cause == "STAFF":
+        return told
+    release = ReleaseEscrow(cause="hand-over")
+    return (*told, _open_escrow(state), Send(_escrow_of(state), release))
+
+
+def _on_undone(state: Auction, _: e.SaleUndone) -> Iterable[Reaction]:
+    return _tell_both(state, "sale_undone")
+
+
+def _tell_both(state: Auction, status: str, confirm_by: Millis | None = None) -> list[Reaction]:
+    notice = n.HandoverChanged(auction=state.terms.auction, status=status, confirm_by=confirm_by)
+    return [Notify(settlement_of(state).winner, notice), _to_seller(state, status)]
 
 
 def _on_payment_refused(state: Auction, event: e.PaymentRefused) -> Iterable[Reaction]:
@@ -183,6 +233,10 @@ _REACTIONS: Mapping[type[Event], Callable[[Auction, Any], Iterable[Reaction]]] =
     e.RunnerUpOffered: _on_offered,
     e.AuctionUnsold: _on_unsold,
     e.AuctionSettled: _on_settled,
+    e.DeliveryReported: _on_reported,
+    e.HandoverDisputed: _on_disputed,
+    e.HandedOver: _on_handed_over,
+    e.SaleUndone: _on_undone,
     e.PaymentRefused: _on_payment_refused,
     e.ResultVoided: _on_voided,
     e.AuctionCancelled: _on_cancelled,

@@ -138,6 +138,11 @@ def _delivery(_: Auction, event: e.DeliveryChosen, viewer: str) -> Shown:
     return shown | _staff_only(_, event, viewer)
 
 
+def _insiders_alone(_: Auction, event: Event, viewer: str) -> Shown:
+    """Between seller and staff; the winner gets a notice."""
+    return fields_of(event) if viewer in INSIDERS else {}
+
+
 def _relisted(state: Auction, event: e.AuctionRelisted, _: str) -> Shown:
     return {"new_auction": event.new_auction, "vehicle": state.terms.vehicle}
 
@@ -166,5 +171,9 @@ _SHOW: Mapping[type[Event], Callable[[Auction, Any, str], Shown]] = {
     e.AuctionCancelled: _vehicle,
     e.DeliveryChosen: _delivery,
     e.SettlementDocSubmitted: _staff_only,
+    e.DeliveryReported: _insiders_alone,
+    e.HandoverDisputed: _insiders_alone,
+    e.HandedOver: _vehicle,
+    e.SaleUndone: _vehicle,
     e.AuctionRelisted: _relisted,
 }

@@ -22,6 +22,10 @@ Status = Literal[
 ]
 
 
+Handover = Literal["open", "reported", "disputed", "done", "undone"]
+"""After the settlement."""
+
+
 class Bidder(Struct):
     """What one person has offered. 0: nothing of that kind."""
 
@@ -121,6 +125,9 @@ class Auction(Struct):
     delivery: Delivery | None = None
     documents: dict[str, str] = {}
     """Kind -> latest file."""
+    handover: Handover = "open"
+    handover_due_at: Millis | None = None
+    """When silence is a yes."""
 
     @property
     def reserve_met(self) -> bool:

@@ -4,6 +4,7 @@ from engine.contract import Context, Decision, Event, Outage, Presence, Wake
 from engine.domains.auction import events as e
 from engine.domains.auction import pricing
 from engine.domains.auction.bidding import bid_placed, extension, holds, outcome, withdrawn
+from engine.domains.auction.decide_handover import handover_due
 from engine.domains.auction.decide_settlement import close, settlement_due
 from engine.domains.auction.messages import ExtendWithGroup
 from engine.domains.auction.state import Auction
@@ -21,7 +22,7 @@ def due(state: Auction, now: Millis) -> Millis | None:
         return min((moment, *_absences(state).values())) if state.away else moment
     if state.status == "pending_settlement" and (won := state.settlement):
         return won.payment_due_at if won.is_locked else won.deposit_due_at
-    return None
+    return state.handover_due_at
 
 
 def wake(state: Auction, _: Wake, ctx: Context) -> Decision:
@@ -30,6 +31,8 @@ def wake(state: Auction, _: Wake, ctx: Context) -> Decision:
         return [e.AuctionStarted()] if ctx.now >= state.terms.start_at else ()
     if state.status == "pending_settlement":
         return settlement_due(state, ctx)
+    if state.status == "settled":
+        return handover_due(state, ctx)
     if state.status != "live":
         return ()
     if ctx.now >= state.end_at:

@@ -122,7 +122,7 @@ def view(state: Auction, ctx: Context) -> Any:
     if viewer != PUBLIC:
         shown["bids"] = [bid_for(state, bid, viewer) for bid in state.recent]
     if viewer in INSIDERS:
-        shown["vehicle_state"] = VEHICLE_STATES.get(state.status, "listed")
+        shown["vehicle_state"] = vehicle_state(state)
     if viewer == STAFF:
         shown |= _for_staff(state)
     if won and (viewer in INSIDERS or won.winner == ctx.actor.user):
@@ -154,17 +154,34 @@ def settlement_for(state: Auction, won: Settlement, *, private: bool) -> dict[st
         "deposit_locked": won.is_locked,
         "deposit_due_at": won.deposit_due_at,
         "payment_due_at": won.payment_due_at,
-        "stages": stages(won),
+        "stages": stages(state, won),
+        "handover": state.handover,
+        "handover_due_at": state.handover_due_at,
     }
     if private:
         shown |= {"delivery": state.delivery, "documents": state.documents}
     return shown
 
 
-def stages(won: Settlement) -> dict[str, str]:
-    """What follows the sale (V2); only the first is the auction's to complete."""
-    done = "completed" if won.paid else "pending"
-    return {stage: done if stage == "payment" else "pending" for stage in STAGES}
+def stages(state: Auction, won: Settlement) -> dict[str, str]:
+    """What follows the sale (V2); only the first and the last are known here. A vehicle that was
+    handed over has been inspected, and its papers seen, by whoever took it."""
+    if state.handover == "done":
+        return dict.fromkeys(STAGES, "completed")
+    shown = dict.fromkeys(STAGES, "pending")
+    shown["payment"] = "completed" if won.paid else "pending"
+    if state.handover in ("reported", "disputed"):
+        shown["delivery"] = "in_progress"
+    return shown
+
+
+def vehicle_state(state: Auction) -> str:
+    """Of the vehicle, as far as the auction knows it; otherwise as it was before (V1)."""
+    if state.handover == "done":
+        return "owned"
+    if state.handover == "undone":
+        return "listed"
+    return VEHICLE_STATES.get(state.status, "listed")
 
 
 def _for_staff(state: Auction) -> dict[str, Any]:

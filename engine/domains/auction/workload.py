@@ -16,6 +16,7 @@ from engine.kernel.actor import ADMIN, DEALER, MANAGER, SYSTEM, USER, Actor
 from engine.kernel.money import share_up
 from engine.kernel.time import HOUR, MINUTE, SECOND, Millis
 from engine.ledger.commands import ProviderEvent
+from engine.ledger.escrow.commands import OpenDispute, Refund, Release
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -195,6 +196,23 @@ def _settle(dice: Dice, turn: Turn) -> Asked:
     return _bidder(dice, turn), dice.choice(commands)
 
 
+def _hand_over(dice: Dice, turn: Turn) -> Asked:
+    """The seller says so, the winner says so, or somebody disagrees, and staff decide."""
+    id_, auction = turn.id, turn.auction
+    money = f"auction.{auction}"
+    match dice.randrange(0, 8):
+        case 0 | 1 | 2:
+            report = c.ReportDelivery(id=id_, auction=auction, proof="f1")
+            return dice.choice((_seller, _staff))(dice, turn), report
+        case 3 | 4:
+            return _bidder(dice, turn), c.ConfirmHandover(id=id_, auction=auction)
+        case 5 | 6:
+            return _bidder(dice, turn), OpenDispute(id=id_, escrow=money, reason="it is a ruin")
+    refund = Refund(id=id_, escrow=money, reason="it is a ruin")
+    release = Release(id=id_, escrow=money, reason="it has come")
+    return _staff(dice, turn), dice.choice((refund, release))
+
+
 def _capture(dice: Dice, turn: Turn) -> Asked:
     """A provider says that somebody has paid, mostly the right sum."""
     amount = max(turn.glance.remainder + dice.choice((0, 0, 0, 1)), 1)
@@ -248,6 +266,7 @@ _ANYTHING: tuple[Maker, ...] = (
     _settle,
     _capture,
     _relist,
+    _hand_over,
     _interfere,
 )
 
@@ -257,6 +276,7 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "scheduled": (_join, _approve),
     "live": (_bid,) * 5 + (_maximum,) * 3 + (_join, _withdraw),
     "pending_settlement": (_settle,) * 6 + (_capture,) * 2 + (_bid,),
+    "settled": (_hand_over,) * 3 + (_settle,),
     "unsold": (_relist, _bid),
 }
 """By the auction's state, each as often as it stands here."""

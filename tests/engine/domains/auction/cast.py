@@ -106,6 +106,14 @@ def document(kind: Any = "ID", file: str = "f1") -> c.SubmitSettlementDoc:
     return c.SubmitSettlementDoc(id="c", auction="a1", kind=kind, file=file)
 
 
+def delivered(proof: str = "f1") -> c.ReportDelivery:
+    return c.ReportDelivery(id="c", auction="a1", proof=proof)
+
+
+def confirm() -> c.ConfirmHandover:
+    return c.ConfirmHandover(id="c", auction="a1")
+
+
 def relist(now: int, new_auction: str = "a2", **changes: Any) -> c.Relist:
     fields: dict[str, Any] = {"start_at": now + HOUR, "end_at": now + 2 * HOUR}
     return c.Relist(id="c", auction="a1", new_auction=new_auction, **(fields | changes))

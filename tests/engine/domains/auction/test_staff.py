@@ -114,6 +114,8 @@ COMMANDS = {
         (CAT, cast.pay()),
         (CAT, cast.deliver()),
         (CAT, cast.document()),
+        (SELLER, cast.delivered()),
+        (CAT, cast.confirm()),
         (SELLER, cast.relist(END)),
     )
 }
