@@ -3,9 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from math import isinf
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from testkit.live.parts import Part
 
@@ -99,14 +101,19 @@ def render(
         writer = parts.get(market.writer)
         shown.add_row(
             market.name,
-            f"{market.writer} (pid {writer.pid})" if writer and writer.lives else "[red]nobody[/]",
+            f"{market.writer} (pid {writer.pid})"
+            if writer and writer.lives
+            else Text("nobody", "red"),
             f"{market.bids_per_s:.0f}",
             f"{market.bids:,}",
             f"{market.longest_gap_s:.1f} s",
         )
     states = [f"{part.name} {part.pid}" for part in parts.values() if part.lives]
-    gone = [
-        f"[red]{name} is gone[/]; it starts again in {left_s:.0f} s, or when you press Enter"
-        for name, left_s in again_s.items()
-    ]
+    gone = [Text(_gone(name, left_s), "red") for name, left_s in again_s.items()]
     return Group(shown, f"processes: {', '.join(states)}", *gone)
+
+
+def _gone(name: str, left_s: float) -> str:
+    if isinf(left_s):
+        return f"{name} is starting"
+    return f"{name} is gone; it starts again in {left_s:.0f} s, or when you press Enter"

@@ -120,6 +120,10 @@ class House(Part):
         if self.lives:
             assert self._process is not None, "it lives"
             self._process.kill()
+        self.forget()
+
+    def forget(self) -> None:
+        """It has ended: its number is to be found nowhere."""
         self._pid_file.unlink(missing_ok=True)
 
     def _last_words(self) -> str:

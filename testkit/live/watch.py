@@ -37,7 +37,8 @@ class Watch:
 
     @property
     def again_s(self) -> dict[str, float]:
-        """Parts that are gone, and in how many seconds they are started again."""
+        """Parts that are gone, and in how many seconds they are started again; infinite while
+        they start."""
         now_s = time.monotonic()
         return {name: max(0.0, due_s - now_s) for name, due_s in self._due_s.items()}
 
@@ -53,6 +54,8 @@ class Watch:
                 await self._look_at_markets()
                 await asyncio.sleep(LOOK_S)
         finally:
+            for market in self._markets:
+                self._name_writer(market, "")
             for task in self._starting:
                 task.cancel()
             await asyncio.gather(*self._starting, return_exceptions=True)
@@ -64,6 +67,8 @@ class Watch:
                 continue
             if part.name not in self._due_s:
                 self._due_s[part.name] = now_s + self._again_after_s
+                if isinstance(part, House):
+                    part.forget()
                 self._tell(f"{part.name} is gone{self._duties_of(part)}")
             elif self._due_s[part.name] <= now_s:
                 # Not again before this attempt has come to an end.
@@ -96,8 +101,15 @@ class Watch:
         }
         for market in self._markets.values():
             writer = writers.get(market.name, "")
-            if writer and writer != market.writer:
-                number = self._parts[writer].pid
-                (self._folder / f"{market.name}.writer").write_text(f"{number}\n")
+            if writer != market.writer:
+                self._name_writer(market.name, writer)
             if told := market.look(writer):
                 self._tell(told)
+
+    def _name_writer(self, market: str, writer: str) -> None:
+        """Nobody is to kill by a number that may have become another process's."""
+        file = self._folder / f"{market}.writer"
+        if writer:
+            file.write_text(f"{self._parts[writer].pid}\n")
+        else:
+            file.unlink(missing_ok=True)

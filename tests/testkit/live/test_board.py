@@ -1,6 +1,11 @@
 """What the board of a live cluster tells of a market."""
 
-from testkit.live.board import Market
+from io import StringIO
+
+from rich.console import Console
+
+from testkit.live.board import Market, render
+from testkit.live.parts import Part
 
 
 class Clock:
@@ -61,3 +66,26 @@ def test_figures_are_of_late() -> None:
     market = Market("main", clock)
     bids(market, clock, 1.0, 4.0, *(4.0 + number / 2 for number in range(1, 141)))
     assert (market.bids_per_s, market.longest_gap_s, market.bids) == (2.0, 0.5, 142)
+
+
+class Dead(Part):
+    """A part that has been killed."""
+
+    lives = False
+    pid = 7
+
+    async def start(self) -> None:
+        """It never does."""
+
+
+def test_the_table_shows_who_is_gone() -> None:
+    """A market without a writer, what is gone and for how long, and what is on its way back."""
+    parts = {name: Dead(name) for name in ("w1", "w2")}
+    console = Console(width=100, record=True, file=StringIO())
+    market = Market("main", Clock())
+    market.look("w1")
+    console.print(render(parts, [market], {"w1": 12.0, "w2": float("inf")}), markup=False)
+    text = console.export_text()
+    assert "main    nobody" in text
+    assert "w1 is gone; it starts again in 12 s, or when you press Enter" in text
+    assert "w2 is starting" in text
