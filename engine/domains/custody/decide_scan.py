@@ -17,6 +17,7 @@ from engine.domains.custody.decide_qr import expired, not_ready, revoked, used
 from engine.domains.custody.guards import disputed, kyc_missing, not_found
 from engine.domains.custody.messages import FlagScan
 from engine.domains.custody.places import metres_between
+from engine.domains.custody.scanner import Scanner
 from engine.domains.custody.state import Qr, Shipment, Step, step_of, tried_by
 from engine.domains.custody.terms import (
     AHEAD_MS,
@@ -28,6 +29,7 @@ from engine.domains.custody.terms import (
     ONLINE_MS,
     SLOTS_GOOD,
     TrackingKind,
+    scanner_room,
     slot_of,
 )
 from engine.kernel.outcome import RATE_LIMITED, Rejected
@@ -66,13 +68,14 @@ def _invalid() -> Rejected:
 
 
 def _too_many(state: Shipment, command: c.ScanHandoff, ctx: Context) -> Rejected | None:
-    """Custody 7: 20 invalid tokens of one device in an hour."""
+    """Custody 7: 20 invalid tokens of one device in an hour, at whatever shipments. Of somebody who
+    names no device, those at this one."""
     since = ctx.now - BAD_TOKENS_MS
-    counts = [
-        [at for at in state.bad_tokens.get(who, ()) if at > since]
-        for who in tried_by(ctx.actor.user, command.device)
-    ]
-    recent = max(counts, key=len)
+    tries = [state.bad_tokens.get(who, []) for who in tried_by(ctx.actor.user, command.device)]
+    scanner = ctx.peek(scanner_room(command.device.key_id)) if command.device else None
+    if isinstance(scanner, Scanner) and scanner.user == ctx.actor.user:
+        tries.append(scanner.invalid_at)
+    recent = max(([at for at in times if at > since] for times in tries), key=len)
     if len(recent) < BAD_TOKENS_MAX:
         return None
     wait_ms = recent[-BAD_TOKENS_MAX] + BAD_TOKENS_MS - ctx.now

@@ -16,6 +16,8 @@ class ScanReported(Message, frozen=True, tag="custody.scan_reported"):
     """Empty for a scan that was rejected."""
     scan_hash: str
     device_at: Millis
+    code: str = ""
+    """Why it was rejected."""
 
 
 class CountRating(Message, frozen=True, tag="custody.count_rating"):

@@ -128,6 +128,7 @@ def _report(
         scan_id=scan_id,
         scan_hash=scan.scan_hash,
         device_at=scan.device_at,
+        code=scan.code if isinstance(scan, e.ScanRejected) else "",
     )
     return [Send(scanner_room(device.key_id), reported)]
 

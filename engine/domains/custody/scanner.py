@@ -22,10 +22,11 @@ from engine.contract import (
     fields_of,
 )
 from engine.domains.custody import qr
+from engine.domains.custody.codes import QR_INVALID
 from engine.domains.custody.commands import RegisterDevice
 from engine.domains.custody.events import ScanFlag
 from engine.domains.custody.messages import FlagScan, ScanReported
-from engine.domains.custody.terms import SCANNER_DOMAIN, Device, shipment_room
+from engine.domains.custody.terms import BAD_TOKENS_MS, SCANNER_DOMAIN, Device, shipment_room
 from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 from engine.kernel.time import Millis
 
@@ -43,6 +44,8 @@ class ScanNoted(Event, frozen=True, tag="custody.scan_noted"):
     scan_hash: str
     device_at: Millis
     flags: tuple[ScanFlag, ...] = ()
+    code: str = ""
+    """Why the shipment rejected it."""
 
 
 class DeviceRegistered(Event, frozen=True, tag="custody.device_registered"):
@@ -67,6 +70,8 @@ class Scanner(Struct):
     """Number -> hash that the scan names as the one before, of the latest."""
     missing: list[int] = []
     """Numbers below the highest that have not come, oldest first."""
+    invalid_at: list[Millis] = []
+    """When it sent tokens that were none, in the last hour (custody 7)."""
 
 
 def register(state: Scanner, command: RegisterDevice, ctx: Context) -> Decision:
@@ -93,6 +98,7 @@ def note(state: Scanner, message: ScanReported, ctx: Context) -> Decision:
             scan_hash=message.scan_hash,
             device_at=message.device_at,
             flags=tuple(_flags(state, message, ctx.vault)),
+            code=message.code,
         )
     ]
 
@@ -127,9 +133,11 @@ def _fits(state: Scanner, message: ScanReported) -> bool:
     return after is None or after == message.scan_hash
 
 
-def on_noted(state: Scanner, event: ScanNoted, _: Millis) -> None:
+def on_noted(state: Scanner, event: ScanNoted, at: Millis) -> None:
     if "SIGNATURE_INVALID" in event.flags:
         return  # Somebody else says that it is this device's.
+    if event.code == QR_INVALID.name and "FOREIGN_DEVICE" not in event.flags:
+        state.invalid_at = [*(t for t in state.invalid_at if t > at - BAD_TOKENS_MS), at]
     counter = event.device.counter
     state.user = state.user or event.user
     if counter > state.highest:

@@ -11,15 +11,21 @@ from engine.domains.custody import qr
 from engine.domains.custody.messages import ScanReported
 from engine.domains.custody.scanner import DeviceRegistered, ScanNoted
 from engine.kernel.actor import Actor
+from engine.kernel.time import HOUR
+from engine.ledger.escrow.commands import Fund, Open
+from engine.ledger.escrow.terms import ShareTerms
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
+    BOOKINGS,
     EVE,
+    FEE,
     KEYS,
     MOD,
     ROOM,
     SAM,
     TOM,
     device,
+    plan,
     planned,
     refused_scan,
     scan,
@@ -220,3 +226,40 @@ def test_a_key_may_come_before_the_first_scan() -> None:
         flagged(house, TOM, signed(bad(house, 1)), ("FOREIGN_DEVICE",))
         assert house.audience(EVE, PHONE) == "owner"
         assert house.audience(TOM, PHONE) == ""
+
+
+def two_parcels(house: House) -> House:
+    """s1 and s2, both of sam's."""
+    planned(house)
+    shares = (ShareTerms("tom", "carrier", FEE),)
+    terms: dict[str, Any] = {"payer": "sam", "currency": "NGN", "total": FEE, "shares": shares}
+    escrow = Open(id="c", escrow="shipment.s2", **terms)
+    paid = Fund(id="c", escrow="shipment.s2")
+    return house.given((BOOKINGS, escrow), (SAM, paid), (BOOKINGS, plan(shipment="s2")))
+
+
+def test_invalid_tokens_of_a_device_are_counted_over_all_shipments() -> None:
+    """Custody 7: twenty in an hour, wherever they are tried; an hour later it may try again."""
+    with House() as house:
+        two_parcels(house)
+        for number in range(20):
+            shipment = f"s{number % 2 + 1}"
+            made = replace(bad(house, number + 1), shipment=shipment)
+            tried(house, (TOM, made))
+        again = bad(house, 21)
+        house.when(TOM, again).then_rejected("RATE_LIMITED", retry_after_ms=HOUR)
+        house.when(TOM, scan(token(house, 1), house.now)).then(e.HandoffScanned)
+        house.advance(HOUR).when(TOM, bad(house, 21))
+        refused_scan(house, "QR_INVALID")
+
+
+def test_nobody_locks_the_device_of_another() -> None:
+    """Who is not its owner, or has not signed with its key, uses up no tries of it."""
+    with House() as house:
+        two_parcels(house).given((TOM, register()))
+        for number in range(15):
+            tried(house, (EVE, bad(house, number + 1)))
+            tried(house, (TOM, replace(bad(house, number + 1), shipment="s2")))
+        assert house.state(PHONE).invalid_at == []
+        good = scan(token(house, 1), house.now, device=device(1))
+        house.when(TOM, signed(good)).then(e.HandoffScanned)
