@@ -3,6 +3,7 @@ whatever gateway, ask again with the same id, and resume where they were. All is
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -12,13 +13,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
+from engine.kernel.limits import RESUME_EVENTS_MAX
 from testkit.histories import Bid, Told, Watch
 
 AGAIN = frozenset({"UNKNOWN", "UNAVAILABLE", "OVERLOADED"})
 PATIENCE_S = 25.0
 PAUSE_S = 0.05
+CLOSED_IN_NO_ORDER = 1006
 REPEATED = 20
 """Bids of each bidder that are sent once more in the end."""
 INCREMENT = 5_000_000
@@ -48,6 +51,10 @@ class Crowd:
         """`token` makes one for a user of a role."""
         self.bids: list[Bid] = []
         self.watches: list[Watch] = []
+        self.goodbyes: list[int] = []
+        """After how long each of those who were told so was to come back, ms."""
+        self.closes: Counter[int] = Counter()
+        """How connections ended that nobody here has closed."""
         self._gateways = gateways
         self._token = token
         self._dice = dice
@@ -120,7 +127,7 @@ class Crowd:
     async def _hear(self, socket: ClientConnection, bidder: Bidder) -> None:
         """Take the next answer. What has to be asked again is, when all else is answered."""
         async with asyncio.timeout(PATIENCE_S):
-            reply = msgspec.json.decode(await socket.recv())
+            reply = await self._next(socket)
         bid = bidder.under_way.get(reply.get("id", ""))
         if bid is None:
             return
@@ -147,7 +154,7 @@ class Crowd:
 
     async def _sent(self, socket: ClientConnection, bid: Bid) -> dict[str, Any]:
         await self._send(socket, [bid])
-        return await _reply(socket, bid.id)
+        return await self._reply(socket, bid.id)
 
     async def _send(self, socket: ClientConnection, bids: Iterable[Bid]) -> None:
         for bid in bids:
@@ -178,21 +185,49 @@ class Crowd:
                     await _say(
                         socket, {"id": "w", "type": "subscribe", "room": watch.room, **resume}
                     )
-                    reply = await _reply(socket, "w")
+                    reply = await self._reply(socket, "w")
                     if reply["type"] == "error":
                         await asyncio.sleep(PAUSE_S)
                         continue
-                    watch.starts += bool(epoch) and not reply["result"]["recovered"]
+                    watch = self._resumed(watch, reply)
                     epoch = reply["epoch"]
-                    watch.epochs.append(epoch)
-                    if not reply["result"]["recovered"]:
-                        # A second one may leave out events: then the history has begun anew.
-                        watch.since, watch.told = reply["result"]["seq"], []
-                    async for text in socket:
-                        _tell(watch, msgspec.json.decode(text))
+                    while True:
+                        _tell(watch, await self._next(socket))
             except (OSError, TimeoutError, WebSocketException):
-                pass
-            await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
+
+    def _resumed(self, watch: Watch, reply: dict[str, Any]) -> Watch:
+        """The history that goes on from here."""
+        seq, is_recovered = reply["result"]["seq"], reply["result"]["recovered"]
+        if watch.epochs and not is_recovered:
+            if seq - watch.since - len(watch.told) > RESUME_EVENTS_MAX:
+                # So many are not told again, and what was told until then stands.
+                watch.is_over = True
+                watch = Watch(watch.name, watch.room, watch.viewer)
+                self.watches.append(watch)
+            else:
+                watch.starts += 1
+        watch.epochs.append(reply["epoch"])
+        if not is_recovered:
+            # What was told before a second snapshot may leave out events: that is a violation.
+            watch.since, watch.told = seq, []
+        return watch
+
+    async def _reply(self, socket: ClientConnection, id_: str) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                frame = await self._next(socket)
+                if frame.get("id") == id_:
+                    return frame
+
+    async def _next(self, socket: ClientConnection) -> dict[str, Any]:
+        """The next frame. Whoever is told to come back later does."""
+        frame: dict[str, Any] = msgspec.json.decode(await socket.recv())
+        if frame["type"] == "goodbye":
+            after_ms = frame["reconnect_after_ms"]
+            self.goodbyes.append(after_ms)
+            await asyncio.sleep(after_ms / 1_000)
+        return frame
 
     @asynccontextmanager
     async def _connected(
@@ -206,6 +241,9 @@ class Crowd:
                 url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_S
             ) as socket:
                 yield socket
+        except ConnectionClosed as end:
+            self.closes[end.rcvd.code if end.rcvd else CLOSED_IN_NO_ORDER] += 1
+            raise
         except InvalidHandshake as problem:
             raise OSError(str(problem)) from problem
 
@@ -221,11 +259,3 @@ def _tell(watch: Watch, frame: dict[str, Any]) -> None:
 
 async def _say(socket: ClientConnection, frame: dict[str, Any]) -> None:
     await socket.send(msgspec.json.encode(frame).decode())
-
-
-async def _reply(socket: ClientConnection, id_: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            frame: dict[str, Any] = msgspec.json.decode(await socket.recv())
-            if frame.get("id") == id_:
-                return frame

@@ -63,6 +63,8 @@ class Watch(Struct):
     """What each subscription said, in order."""
     starts: int = 1
     """How often the house could not say what was missed, and the history began anew."""
+    is_over: bool = False
+    """So much was missed that another history takes the place of this one."""
 
 
 class Room(Struct, frozen=True):
@@ -209,7 +211,7 @@ def _another_story(watch: Watch, room: Room) -> Iterator[str]:
         amounts = told.data.get("amount"), truth.data.get("amount")
         if (told.at, told.event) != (truth.at, truth.event) or amounts[0] not in (None, amounts[1]):
             yield f"{watch.name} in {room.name}: was told another seq {told.seq}: {told}"
-    if watch.since + len(watch.told) < len(room.events):
+    if not watch.is_over and watch.since + len(watch.told) < len(room.events):
         yield (
             f"{watch.name} in {room.name}: was told {watch.since + len(watch.told)} of "
             f"{len(room.events)} events"
