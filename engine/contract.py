@@ -209,6 +209,8 @@ class Shop(Struct, frozen=True):
     name: str
     is_active: bool
     address: str = ""
+    auto_accept: bool = False
+    """Whether its orders are accepted at once, without the shopkeeper (fulfilment FUL-10)."""
 
 
 class Person(Struct, frozen=True):

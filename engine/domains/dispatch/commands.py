@@ -185,8 +185,9 @@ class OrderPaid(ZoneCommand, frozen=True, tag="dispatch.order_paid"):
     priority: Text = "normal"
     mode: Mode | None = None
     """Without it, as the zone is set."""
-    shop_approval: ShopApproval = "required"
-    """`auto`: the house says yes for the shop in the same step (fulfilment FUL-10)."""
+    shop_approval: ShopApproval | None = None
+    """`auto`: the house says yes for the shop in the same step (fulfilment FUL-10). Without it, as
+    the shop has set."""
 
 
 class ShopAccept(OrderCommand, frozen=True, tag="dispatch.shop_accept"):

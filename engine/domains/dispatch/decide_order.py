@@ -1,6 +1,6 @@
 """Orders come, are accepted by their shop, or called off (dispatch 3)."""
 
-from engine.contract import Context, Decision, Event
+from engine.contract import Context, Decision, Event, Shop
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.geo import between_m
@@ -25,10 +25,12 @@ from engine.domains.dispatch.terms import (
     OBJECTION_MS,
     SHOP_MS,
     Order,
+    ShopApproval,
     job_key,
     order_key,
 )
 from engine.kernel.actor import SYSTEM
+from engine.kernel.ids import room_name
 from engine.kernel.outcome import Rejected
 from engine.ledger.escrow.codes import ESCROW_NOT_HELD
 from engine.ledger.escrow.state import is_held
@@ -59,12 +61,21 @@ def order_paid(state: Zone, command: c.OrderPaid, ctx: Context) -> Decision:
         shop_due_at=ctx.now + SHOP_MS,
         claims=(order_key(command.order),),
     )
-    if command.shop_approval == "required":
+    if _approval(command, ctx) == "required":
         return [created]
     return [
         created,
         *_accepted(state, Job(created.job, created.order, mode=created.order.mode), ctx),
     ]
+
+
+def _approval(command: c.OrderPaid, ctx: Context) -> ShopApproval:
+    """As the order says, or else as its shop has set (FUL-10); a suspended shop must look."""
+    if command.shop_approval is not None:
+        return command.shop_approval
+    shop = ctx.card(room_name("shop", command.shop))
+    takes_all = isinstance(shop, Shop) and shop.is_active and shop.auto_accept
+    return "auto" if takes_all else "required"
 
 
 def _home_of(state: Zone, command: c.OrderPaid) -> str:

@@ -93,7 +93,8 @@ def card(state: Shop) -> ShopCard | None:
     """What other rooms may know of it; None where there is none."""
     if state.status == "absent":
         return None
-    return ShopCard(state.owner, state.name, state.status == "active", state.address)
+    is_active = state.status == "active"
+    return ShopCard(state.owner, state.name, is_active, state.address, state.auto_accept)
 
 
 def check(state: Shop) -> None:

@@ -101,6 +101,37 @@ def test_the_house_accepts_for_the_shop(house: House) -> None:
     ordered(house, "o2").when(HOOK, accept_order("o2")).then(e.OrderAccepted)
 
 
+def _shop(house: House, shop: str, *, auto: bool) -> House:
+    """A shop of KEEPER that may sell, and perhaps takes all orders at once."""
+    address = {"name": "Corner", "address": "1 Broad Street", "category": "grocery"}
+    papers = [{"kind": "ID_PROOF", "file": "f1"}, {"kind": "LICENCE", "file": "f2"}]
+    create = {"type": "shop.create", "shop": shop, "auto_accept": auto, **address}
+    upload = {"type": "shop.upload_docs", "shop": shop, "files": papers}
+    return house.given(
+        (KEEPER, convert(house, create)),
+        (KEEPER, convert(house, upload)),
+        (BOSS, convert(house, {"type": "shop.approve", "shop": shop})),
+    )
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_a_shop_may_take_all_orders_at_once(house: House, auto: bool) -> None:
+    """FUL-10: as the shop has set, unless the order says otherwise."""
+    held(_shop(house, "s2", auto=auto)).when(HOOK, paid(shop="s2")).then(e.JobCreated)
+    assert bool(house.happened(e.OrderAccepted)) is auto
+    says = "required" if auto else "auto"
+    held(house, "o2").when(HOOK, paid("o2", shop="s2", shop_approval=says)).then(e.JobCreated)
+    assert bool(house.happened(e.OrderAccepted)) is not auto
+
+
+def test_a_suspended_shop_takes_no_order_by_itself(house: House) -> None:
+    """Somebody must look first."""
+    suspend = {"type": "shop.suspend", "shop": "s2", "reason": "complaints"}
+    held(_shop(house, "s2", auto=True)).given((BOSS, convert(house, suspend)))
+    house.when(HOOK, paid(shop="s2")).then(e.JobCreated)
+    assert not house.happened(e.OrderAccepted)
+
+
 def test_a_rejected_order_is_refunded(house: House) -> None:
     """PENDING_SHOP_APPROVAL -> CANCELLED, and the money goes back once (invariant 5)."""
     ordered(house).when(RIVAL, reject_order()).then_rejected("FORBIDDEN")

@@ -83,7 +83,7 @@ def test_a_new_shop_waits_for_approval(house: House) -> None:
     house.when(KIM, create(auto_accept=True)).then_only(e.ShopCreated)
     assert house.result["status"] == "pending_approval"
     assert house.state(ROOM).auto_accept
-    assert card(house) == ShopCard("kim", "Corner", False, "1 Broad Street")
+    assert card(house) == ShopCard("kim", "Corner", False, "1 Broad Street", auto_accept=True)
 
 
 def test_an_id_is_given_once(house: House) -> None:
