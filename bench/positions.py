@@ -58,20 +58,33 @@ def places_of(drivers: int) -> list[Place]:
     return scattered(drivers, SEED)
 
 
-def through_websockets(server: House, redis: RedisAt, drivers: int, rounds: int) -> list[Moved]:
+class Served(Struct, frozen=True):
+    """What `bench.geo_server` did."""
+
+    at_once: list[Moved]
+    """By rounds."""
+    driving: Moved
+
+
+def through_websockets(
+    server: House, redis: RedisAt, drivers: int, rounds: int, laps: int
+) -> Served:
     """As `measure_server`, in a loop of its own."""
-    return uvloop.run(measure_server(server, redis, drivers, rounds))
+    return uvloop.run(measure_server(server, redis, drivers, rounds, laps))
 
 
-async def measure_server(server: House, redis: RedisAt, drivers: int, rounds: int) -> list[Moved]:
-    """All ping at once, so many times, through `bench.geo_server`. Its processor time is charged,
-    and that of Redis. Raises FleetFailed."""
+async def measure_server(
+    server: House, redis: RedisAt, drivers: int, rounds: int, laps: int
+) -> Served:
+    """All ping at once, so many times, through `bench.geo_server`, and then evenly spread over the
+    time. Its processor time is charged, and that of Redis. Raises FleetFailed."""
     fleet = Fleet(server.url, server.token, "geo", places_of(drivers))
     clocks = [CpuClock(server.pid), CpuClock(redis.pid)]
     try:
         await fleet.arrive(Driver.open)
         await fleet.all_at_once(clocks)
-        return [await fleet.all_at_once(clocks) for _ in range(rounds)]
+        at_once = [await fleet.all_at_once(clocks) for _ in range(rounds)]
+        return Served(at_once, await fleet.in_turn(laps, clocks))
     finally:
         await fleet.leave()
 

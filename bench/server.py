@@ -112,6 +112,15 @@ async def positioning(redis_socket: str) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
+async def giving_jobs(redis_socket: str, postgres_url: str) -> AsyncIterator[House]:
+    """The websocket server that gives jobs by Redis and Postgres, until the block ends. Raises
+    ServerError."""
+    starting = listening(redis_socket, postgres_url, module="bench.job_server")
+    async with _telling(starting) as (process, address):
+        yield House(f"ws{address.removeprefix('http')}/", secrets.token_hex(), process.pid)
+
+
+@asynccontextmanager
 async def _telling(starting: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
     async with AsyncExitStack() as stack:
         try:

@@ -23,11 +23,15 @@ import uvloop
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from bench import jobs
+from bench.client import connected
+from bench.fleet import Fleet
 from bench.gauge import CpuClock, Stopwatch
 from bench.geo_server import KEY
 from bench.jobs import Assigned, Jobs, in_ms, places_of
 from bench.positions import RedisAt
 from bench.positions import places_of as drivers_of
+from bench.server import House
 from bench.town import ASKED, REACH_M, degrees
 from engine.domains.dispatch.geo import Place
 
@@ -68,12 +72,12 @@ async def measure(redis: RedisAt, url: str, drivers: int, known: int, plan: Jobs
     ):
         clients = Clients(client, pool)
         await _fill(clients, drivers, plan.jobs)
-        jobs = iter(enumerate(pickup for pickup, _ in places_of(plan.jobs, known)))
+        orders = iter(enumerate(pickup for pickup, _ in places_of(plan.jobs, known)))
         took_ns: list[int] = []
         watch = Stopwatch(clocks)
 
         async def work() -> None:
-            for number, pickup in jobs:
+            for number, pickup in orders:
                 sent_ns = time.monotonic_ns()
                 await _assign(clients, number, pickup, plan.accepting)
                 took_ns.append(time.monotonic_ns() - sent_ns)
@@ -88,7 +92,32 @@ async def measure(redis: RedisAt, url: str, drivers: int, known: int, plan: Jobs
     )
 
 
-async def _fill(clients: Clients, drivers: int, jobs: int) -> None:
+def through_websockets(
+    server: House, redis: RedisAt, drivers: int, rounds: int, plan: Jobs
+) -> list[Assigned]:
+    """As `measure_server`, in a loop of its own."""
+    return uvloop.run(measure_server(server, redis, drivers, rounds, plan))
+
+
+async def measure_server(
+    server: House, redis: RedisAt, drivers: int, rounds: int, plan: Jobs
+) -> list[Assigned]:
+    """The jobs of the house in the same way, through `bench.job_server`. Its processor time is
+    charged, and that of Redis. Raises FleetFailed, CommandRefused."""
+    fleet = Fleet(server.url, server.token, "driver", drivers_of(drivers))
+    clocks = [CpuClock(server.pid), CpuClock(redis.pid)]
+    try:
+        await fleet.arrive()
+        async with connected(server.url, server.token("bench-house", "system")) as system:
+            return [
+                await jobs.measure(system, fleet, number * plan.jobs, plan, clocks)
+                for number in range(rounds)
+            ]
+    finally:
+        await fleet.leave()
+
+
+async def _fill(clients: Clients, drivers: int, count: int) -> None:
     await clients.redis.flushall()
     values: list[float | str] = []
     for number, place in enumerate(drivers_of(drivers)):
@@ -96,7 +125,7 @@ async def _fill(clients: Clients, drivers: int, jobs: int) -> None:
     await clients.redis.geoadd(KEY, values)
     await clients.postgres.execute(SCHEMA)
     await clients.postgres.executemany(
-        "INSERT INTO jobs (id) VALUES ($1)", [(number,) for number in range(jobs)]
+        "INSERT INTO jobs (id) VALUES ($1)", [(number,) for number in range(count)]
     )
     await clients.postgres.execute("ANALYZE")
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from statistics import median
 
-from bench import positions, zone
+from bench import positions, usual_dispatch, zone
 from bench.databases import database
 from bench.fleet import Moved
 from bench.jobs import Assigned, Jobs
-from bench.positions import RedisAt
+from bench.positions import RedisAt, Served
 from bench.result import Findings, Row, Table
 from bench.scene import Scene, Sizes, Step
-from bench.server import House, positioning, running
+from bench.server import House, giving_jobs, positioning, running
 from bench.zone import Found, Plan
 from testkit.redis import RedisServer, find_binary
 
@@ -39,13 +39,16 @@ NOTES = (
     "came meanwhile (bench/geo_server.py); and without any websockets a program that hands "
     "positions to Redis in pipelines or by a call for each, whose own processor time is charged "
     "with that of Redis. All of them believe every position, log none and tell nobody.",
-    "Moving: everybody pings every 5.1 s, evenly spread, while nothing else happens.",
+    "Moving: everybody pings every 5.1 s, evenly spread, while nothing else happens. That is how "
+    "pings come in life, and each of them wakes a server up; behind the same websockets `GEOADD` "
+    "wakes two, and Redis besides.",
     "Jobs: orders whose money is held come to the zone, the nearest ten drivers hear of each, the "
     "nearest three accept at once, and one gets it; durable in Postgres, all over websockets. "
     "Assigned is when the driver is told. Nobody moves meanwhile; positions are some seconds old.",
-    "The usual way: bench/usual_dispatch.py, `GEOSEARCH`, `SET NX` by each who accepts, `UPDATE` "
-    "in the same Postgres; no websockets and no offers told. What it leaves out and the house does "
-    "is told there: it favours the usual way.",
+    "The usual way: bench/job_server.py, `GEOSEARCH`, offers told to ten, `SET NX` by each who "
+    "accepts, `UPDATE` in the same Postgres, all behind the same websockets; by hand: "
+    "bench/usual_dispatch.py, a program that does it without any websockets and tells nobody. What "
+    "they leave out and the house does is told there: it favours the usual way.",
     "CPU of Postgres' own processes is in none of these figures.",
 )
 
@@ -58,13 +61,15 @@ class Dispatch:
         self._version = ""
         self._house: House | None = None
         self._baseline_url = ""
-        self._served: list[Moved] = []
+        self._served: Served | None = None
+        self._served_jobs: list[Assigned] = []
         self._found = Found()
 
     def steps(self, sizes: Sizes) -> Iterator[Step]:
         yield Step("starting Redis and a Postgres house", self._start)
         text = f"{sizes.drivers:,} drivers"
         yield Step(f"{text} ping a websocket server over Redis", self._measure_served)
+        yield Step(f"{text} and a websocket server over Redis and Postgres", self._measure_usual)
         yield Step(f"{text}: positions and jobs, turn by turn", self._measure)
 
     async def _start(self, scene: Scene) -> str:
@@ -85,10 +90,19 @@ class Dispatch:
         sizes = scene.sizes
         async with positioning(self._redis.socket_path) as server:
             work = partial(positions.through_websockets, server, self._redis)
-            self._served = await scene.crew.do(work, sizes.drivers, sizes.rounds)
-        return (
-            f"{_rate(self._served):,.0f} a second, {_per_core(self._served):,.0f} for a CPU second"
-        )
+            served = await scene.crew.do(work, sizes.drivers, sizes.rounds, sizes.laps)
+        self._served = served
+        rate, per_core = _rate(served.at_once), _per_core(served.at_once)
+        return f"{rate:,.0f} a second, {per_core:,.0f} for a CPU second"
+
+    async def _measure_usual(self, scene: Scene) -> str:
+        assert self._redis is not None, "it was started"
+        sizes = scene.sizes
+        plan = Jobs(sizes.jobs, sizes.jobs_under_way)
+        async with giving_jobs(self._redis.socket_path, self._baseline_url) as server:
+            work = partial(usual_dispatch.through_websockets, server, self._redis)
+            self._served_jobs = await scene.crew.do(work, sizes.drivers, sizes.rounds, plan)
+        return f"{_jobs(self._served_jobs):,.0f} jobs a second"
 
     async def _measure(self, scene: Scene) -> str:
         assert self._redis is not None, "it was started"
@@ -110,23 +124,29 @@ class Dispatch:
 
     def findings(self) -> Findings:
         found = self._found
+        served = self._served
         assert found.driving is not None, "it was measured"
+        assert served is not None, "it was measured"
         rows = [
-            self._against(self._served, "GEOADD behind websockets"),
+            self._against(served.at_once, "GEOADD behind websockets"),
+            _on_the_move(found.driving, served.driving),
             self._against(found.pipelined, f"GEOADD, pipelines of {positions.PIPELINE}"),
             self._against(found.called, "GEOADD, a call for each"),
             Row("driving", _drivers(found.driving), found.driving.cores, _lost(found.driving)),
-            self._jobs_row(),
+            self._jobs_row("Redis and Postgres behind websockets", self._served_jobs),
+            self._jobs_row("Redis and Postgres by hand", found.usual),
         ]
         client = "client, Redis"
         lines = [
             _line("positions, house", found.house, "server"),
-            _line("GEOADD behind websockets", self._served, "server, Redis"),
+            _line("GEOADD behind websockets", served.at_once, "server, Redis"),
             _line(f"GEOADD, pipelines of {positions.PIPELINE}", found.pipelined, client),
             _line("GEOADD, a call for each", found.called, client),
             _line("positions, house, moving", [found.driving], "server"),
+            _line("GEOADD behind websockets, moving", [served.driving], "server, Redis"),
             _jobs_line("jobs, house", found.jobs, "server"),
-            _jobs_line("jobs, the usual way", found.usual, client),
+            _jobs_line("jobs, the usual way", self._served_jobs, "server, Redis"),
+            _jobs_line("jobs, the usual way by hand", found.usual, client),
         ]
         taken = f"Redis {self._version} on a Unix socket, without persistence."
         return Findings(rows, Table("Drivers and jobs", HEAD, lines, (*NOTES, taken)))
@@ -135,9 +155,16 @@ class Dispatch:
         house, other = _per_core(self._found.house), _per_core(redis)
         return Row("positions", name, house / other, f"{house:,.0f} / {other:,.0f}")
 
-    def _jobs_row(self) -> Row:
-        house, usual = _jobs(self._found.jobs), _jobs(self._found.usual)
-        return Row("jobs", "Postgres", house / usual, f"{house:,.0f} / {usual:,.0f} a second")
+    def _jobs_row(self, name: str, others: Sequence[Assigned]) -> Row:
+        house, usual = _jobs(self._found.jobs), _jobs(others)
+        return Row("jobs", name, house / usual, f"{house:,.0f} / {usual:,.0f} a second")
+
+
+def _on_the_move(house: Moved, redis: Moved) -> Row:
+    """What a position costs as it comes in life: one by one."""
+    here, there = house.per_core_second, redis.per_core_second
+    name = "GEOADD behind websockets, moving"
+    return Row("positions", name, here / there, f"{here:,.0f} / {there:,.0f}")
 
 
 def _drivers(driving: Moved) -> str:

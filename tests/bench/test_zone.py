@@ -15,7 +15,7 @@ from bench.gauge import TICK_S, CpuClock, Stopwatch
 from bench.geo_server import KEY
 from bench.jobs import Dispatcher, Jobs
 from bench.positions import Bare, RedisAt
-from bench.server import House, positioning
+from bench.server import House, giving_jobs, positioning
 from bench.town import CENTRE, LOGGED_EVERY, RADIUS_M, STEP_M, TURN, degrees, moved, scattered
 from engine.domains.dispatch.geo import between_m
 from testkit.redis import RedisServer, system_binary, wheel_binary
@@ -109,12 +109,12 @@ async def test_pings_that_are_never_answered_are_no_measurement(
 async def test_the_server_over_redis_keeps_positions(redis: RedisAt) -> None:
     """Everybody is in Redis, where they have moved to, before they are answered."""
     async with positioning(redis.socket_path) as server:
-        found = await positions.measure_server(server, redis, drivers=20, rounds=2)
-    assert [one.count for one in found] == [20, 20]
-    assert not any(one.lost for one in found)
-    # Two rounds after the one that warms up, and those who began ahead.
+        found = await positions.measure_server(server, redis, drivers=20, rounds=2, laps=1)
+    rounds = [*found.at_once, found.driving]
+    assert [(one.count, one.lost) for one in rounds] == [(20, 0)] * 3
+    # Two rounds after the one that warms up, a lap, and those who began ahead.
     latitudes = {
-        round(degrees(moved(place, 3 + number % LOGGED_EVERY).lat), 4)
+        round(degrees(moved(place, 4 + number % LOGGED_EVERY).lat), 4)
         for number, place in enumerate(positions.places_of(20))
     }
     async with Redis(unix_socket_path=redis.socket_path) as client:
@@ -156,6 +156,27 @@ async def test_the_usual_way_gives_each_job_to_one_driver(
             assert len(nearer) < len(rows)
     assert len({row["driver"] for row in rows}) == len(rows) == 6
     assert found.assigned_ms[50.0] <= found.assigned_ms[99.0]
+
+
+async def test_the_usual_way_behind_websockets_gives_each_job_to_one_driver(
+    redis: RedisAt, postgres_url: str
+) -> None:
+    """The nearest ten hear of it, the lock has the row's driver, and who is late is told."""
+    async with giving_jobs(redis.socket_path, postgres_url) as server:
+        found = await usual_dispatch.measure_server(server, redis, 60, 2, PLAN)
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        rows = await connection.fetch("SELECT id, driver FROM jobs WHERE status = 'assigned'")
+    finally:
+        await connection.close()
+    assert sorted(row["id"] for row in rows) == list(range(1, 2 * PLAN.jobs + 1))
+    async with Redis(unix_socket_path=redis.socket_path) as client:
+        for row in rows:
+            assert await client.get(f"job:{row['id']}") == row["driver"].encode()
+            assert await client.geopos(KEY, row["driver"]) == [None]
+    for one in found:
+        assert one.refused == {"ORDER_TAKEN": PLAN.jobs * (PLAN.accepting - 1)}
+        assert one.offered_ms[50.0] <= one.assigned_ms[99.0]
 
 
 async def test_jobs_find_their_drivers_through_the_house(house: House) -> None:
