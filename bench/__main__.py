@@ -20,13 +20,17 @@ from bench.meter import Meter
 from bench.result import Report
 from bench.scene import FULL, QUICK, Scene, Section, Sizes
 from bench.sections.bids import Bids
+from bench.sections.cluster import ClusterSpeed
 from bench.sections.deals import Deals
 from bench.sections.dispatch import Dispatch
 from bench.sections.fan_out import FanOut
+from bench.sections.far_fan_out import FarFanOut
 from bench.sections.matching import Matching
 from bench.sections.memory import Memory
 from bench.sections.open_auctions import OpenAuctions
+from bench.sections.people import People
 from bench.sections.replay import Replay
+from bench.sections.takeover import Takeover
 from bench.server import EXIT_FAILED, EXIT_INTERRUPTED, ServerError
 from testkit.postgres import PostgresFailed, PostgresServer, find_binaries
 from testkit.redis import RedisFailed
@@ -42,6 +46,10 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "dispatch": Dispatch,
     "matching": Matching,
     "deals": Deals,
+    "cluster": ClusterSpeed,
+    "far-fan-out": FarFanOut,
+    "people": People,
+    "takeover": Takeover,
 }
 FAILURES = (CrewFailed, BrokenProcessPool, DatabaseError, RedisFailed, ServerError, OSError)
 

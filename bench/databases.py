@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
+import psutil
+
+from bench.gauge import with_children
 
 HONEST = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 """Settings without which a commit is not durable, or not safe from a torn page."""
@@ -42,6 +45,23 @@ async def settings(server_url: str) -> dict[str, str]:
     if wrong:
         raise DatabaseError(f"Postgres has {', '.join(wrong)}: nothing durable can be measured")
     return found
+
+
+async def pids_of(server_url: str) -> list[int]:
+    """The processes of a server on this machine, sessions included; none if it is elsewhere.
+    Raises DatabaseError."""
+    try:
+        connection = await asyncpg.connect(server_url)
+    except (OSError, asyncpg.PostgresError) as problem:
+        raise DatabaseError(f"cannot connect to Postgres: {problem}") from None
+    try:
+        session = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
+        server = session.parent()
+    except psutil.NoSuchProcess:
+        return []
+    finally:
+        await connection.close()
+    return with_children(server.pid) if server and "postgres" in server.name() else []
 
 
 async def _execute(server_url: str, statement: str) -> None:

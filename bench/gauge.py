@@ -3,7 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import Self
 
 import psutil
@@ -71,6 +73,38 @@ async def cores_busy(server_pid: int, from_ns: int, until_ns: int) -> Cores:
     passed_s = (ended_ns - begun_ns) / 1e9
     shares = [(b - a) / passed_s for a, b in zip(begun, ended, strict=True)]
     return Cores(shares[0] if server else 0.0, shares[-1])
+
+
+def with_children(pid: int) -> list[int]:
+    """A process and all that it has started, such as the sessions of a database. It takes some
+    milliseconds: call it before anything is measured. Raises psutil.NoSuchProcess."""
+    process = psutil.Process(pid)
+    return [one.pid for one in (process, *process.children(recursive=True))]
+
+
+async def cores_by_role(
+    roles: Mapping[str, Collection[int]], from_ns: int, until_ns: int
+) -> dict[str, float]:
+    """How many cores the processes of each role kept busy between two moments of the monotonic
+    clock. Processes that have ended meanwhile are left out."""
+    await until(from_ns)
+    begun_ns, begun = time.monotonic_ns(), _seconds_of(roles)
+    await until(until_ns)
+    ended_ns, ended = time.monotonic_ns(), _seconds_of(roles)
+    passed_s = (ended_ns - begun_ns) / 1e9
+    return {
+        role: sum(ended[pid] - begun[pid] for pid in pids if pid in begun and pid in ended)
+        / passed_s
+        for role, pids in roles.items()
+    }
+
+
+def _seconds_of(roles: Mapping[str, Collection[int]]) -> dict[int, float]:
+    found = {}
+    for pid in chain.from_iterable(roles.values()):
+        with suppress(psutil.NoSuchProcess):
+            found[pid] = CpuClock(pid).seconds()
+    return found
 
 
 async def until(moment_ns: int) -> None:

@@ -28,6 +28,8 @@ class Idle(Struct, frozen=True):
     """That came in between."""
     before_bytes: int
     after_bytes: int
+    behind_bytes: int = 0
+    """What processes behind the server have grown by meanwhile."""
 
     @property
     def bytes_each(self) -> float:
@@ -35,12 +37,13 @@ class Idle(Struct, frozen=True):
         return (self.after_bytes - self.before_bytes) / self.connections
 
 
-def run(house: House, connections: int) -> Idle:
-    """Connect so many. Raises what ended a connection."""
-    return uvloop.run(measure(house, connections))
+def run(house: House, connections: int, behind: Sequence[int] = ()) -> Idle:
+    """Connect so many. `behind`: processes that the server needs. Raises what ended a
+    connection."""
+    return uvloop.run(measure(house, connections, behind))
 
 
-async def measure(house: House, connections: int) -> Idle:
+async def measure(house: House, connections: int, behind: Sequence[int] = ()) -> Idle:
     """As `run`."""
     assert house.pid, "memory is that of a process on this machine"
     name = secrets.token_hex(4)
@@ -51,10 +54,12 @@ async def measure(house: House, connections: int) -> Idle:
     ]
     try:
         before_bytes = await _bytes_with(house, watchers[:WARMING], room_of(name))
+        behind_bytes = sum(map(resident_bytes, behind))
         after_bytes = await _bytes_with(house, watchers[WARMING:], room_of(name))
+        behind_bytes = sum(map(resident_bytes, behind)) - behind_bytes
     finally:
         await in_lanes(IN_FLIGHT, watchers, Watcher.close)
-    return Idle(connections, before_bytes, after_bytes)
+    return Idle(connections, before_bytes, after_bytes, behind_bytes)
 
 
 async def _bytes_with(house: House, watchers: Sequence[Watcher], room: str) -> int:

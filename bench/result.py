@@ -40,6 +40,9 @@ TARGETS = {
     "driving": Target("cores for 10,000 drivers on the move", "", 0.5, 0.25),
     "jobs": Target("jobs assigned a second / Redis and Postgres", "x", 3, 5),
     "choice": Target("p99 of choosing whom to ask", "ms", 1, 1),
+    "hop p50": Target("gateway and Redis between: p50 later", "ms", 1, 0.6),
+    "hop p99": Target("gateway and Redis between: p99 later", "ms", 5, 3),
+    "takeover": Target("longest gap of bidders when a writer is killed", "s", 7, 6),
 }
 """The numbers to aim at on two cores, everything on one machine."""
 

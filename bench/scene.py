@@ -55,6 +55,16 @@ class Sizes(Struct, frozen=True):
     chains: int = 25
     parcels: int = 16
     """That a chain of four people passes on in a round."""
+    far_auctions: int = 8
+    """Bid in through several gateways, over all markets."""
+    hop_rates: tuple[float, ...] = (1_000.0, 2_500.0)
+    """Bids a second at which one process is compared with two and Redis between."""
+    takeovers: int = 3
+    """Of each kind."""
+    people: int = 150
+    people_seconds: float = 12.0
+    people_haste: float = 5.0
+    """How much faster than people they think."""
 
 
 FULL = Sizes()
@@ -87,6 +97,12 @@ QUICK = Sizes(
     haggles=2,
     chains=2,
     parcels=2,
+    far_auctions=2,
+    hop_rates=(50.0,),
+    takeovers=1,
+    people=10,
+    people_seconds=5.0,
+    people_haste=10.0,
 )
 """Everything once, to see that it works; the figures mean little."""
 

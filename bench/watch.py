@@ -9,16 +9,18 @@ import asyncio
 import secrets
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import uvloop
 from msgspec import Struct, field
 from msgspec.json import Decoder
+from redis import Redis
 from typing_extensions import override
 
 from bench.bidders import Bidder, Lot, Score
 from bench.client import Link
-from bench.gauge import Cores, cores_busy, until
+from bench.gauge import Cores, cores_busy, cores_by_role, until
 from bench.load import (
     CURRENCY,
     DRAIN_LOOK_S,
@@ -33,6 +35,8 @@ from bench.load import (
 from bench.market import IN_FLIGHT, in_lanes, room_of
 from bench.server import House
 from bench.wire import TEXT, Frames, frame
+
+PUBLISHES = ("publish", "spublish")
 
 READERS = 10
 """Watchers that read each frame."""
@@ -65,11 +69,15 @@ class Watched(Struct, frozen=True):
     ms: dict[float, float]
     """Percentile -> from the moment the bid was due until a watcher heard of it."""
     cores: Cores
+    cores_of: dict[str, float] = {}
+    """Role -> cores of its processes, where there are several."""
+    publishes: float = 0.0
+    """Messages a second that Redis was given to pass on."""
 
     @property
     def per_core_second(self) -> float:
-        """Deliveries for each second of the server's processor time, the bids' share included."""
-        return self.per_second / self.cores.server
+        """Deliveries for each second of the servers' processor time, the bids' share included."""
+        return self.per_second / (sum(self.cores_of.values()) or self.cores.server)
 
 
 class Event(Struct, gc=False):
@@ -176,12 +184,25 @@ class TimedBidder(Bidder):
         super().bid(due_ns)
 
 
-def run(house: House, watch: Watch) -> Watched:
+class Backstage(Struct, frozen=True):
+    """What is behind several doors."""
+
+    doors: Sequence[House] = ()
+    """Where watchers are, by turns; without any, where the bidders are."""
+    roles: Mapping[str, Sequence[int]] = {}
+    """Processes whose time is counted."""
+    redis_socket: str = ""
+
+
+ONE_PROCESS = Backstage()
+
+
+def run(house: House, watch: Watch, behind: Backstage = ONE_PROCESS) -> Watched:
     """As `measure`, in a loop of its own."""
-    return uvloop.run(measure(house, watch))
+    return uvloop.run(measure(house, watch, behind))
 
 
-async def measure(house: House, watch: Watch) -> Watched:
+async def measure(house: House, watch: Watch, behind: Backstage = ONE_PROCESS) -> Watched:
     """Let the watchers listen, then bid. Raises WatchFailed, and what ended a connection."""
     name = secrets.token_hex(4)
     lot = Lot(name, CURRENCY, START_PRICE)
@@ -189,7 +210,7 @@ async def measure(house: House, watch: Watch) -> Watched:
     due_ns: dict[int, int] = {}
     heard, score = Heard(), Score(0, 0)
     bidders = [TimedBidder(house.url, house.token(u), lot, score, due_ns) for u in users]
-    watchers = _watchers(house, name, watch.watchers, due_ns, heard)
+    watchers = _watchers(behind.doors or [house], name, watch.watchers, due_ns, heard)
     try:
         await prepare(house, name, users, [lot])
         await in_lanes(IN_FLIGHT, watchers, lambda watcher: watcher.listen(room_of(name)))
@@ -198,11 +219,14 @@ async def measure(house: House, watch: Watch) -> Watched:
         score.until_ns = heard.until_ns = score.from_ns + int(watch.seconds * 1e9)
         counting = asyncio.create_task(_bytes_per_second(watchers, score))
         burdening = asyncio.create_task(cores_busy(house.pid, score.from_ns, score.until_ns))
+        spending = asyncio.create_task(cores_by_role(behind.roles, score.from_ns, score.until_ns))
+        publishing = asyncio.create_task(_publishes(behind.redis_socket, score))
         if watch.rate:
             await open_loop(bidders, score, watch.rate, watch.warmup)
         else:
             start(bidders, pipeline=1)
         bytes_per_second, cores = await counting, await burdening
+        cores_of, publishes = await spending, await publishing
         for bidder in bidders:
             bidder.keep_going = False
         await drain(bidders, score)
@@ -219,18 +243,40 @@ async def measure(house: House, watch: Watch) -> Watched:
         frame_bytes=frame_bytes,
         ms={percent: percentile(ordered, percent) for percent in (50.0, 99.0)},
         cores=cores,
+        cores_of=cores_of,
+        publishes=publishes,
     )
 
 
 def _watchers(
-    house: House, name: str, count: int, due_ns: dict[int, int], heard: Heard
+    doors: Sequence[House], name: str, count: int, due_ns: dict[int, int], heard: Heard
 ) -> list[Watcher]:
-    tokens = [house.token(f"{name}-watcher-{number}") for number in range(count)]
-    readers = min(READERS, count)
-    return [
-        *(Reader(house.url, token, due_ns, heard) for token in tokens[:readers]),
-        *(Watcher(house.url, token) for token in tokens[readers:]),
-    ]
+    found: list[Watcher] = []
+    for number in range(count):
+        door = doors[number % len(doors)]
+        token = door.token(f"{name}-watcher-{number}")
+        is_reader = number < READERS
+        found.append(
+            Reader(door.url, token, due_ns, heard) if is_reader else Watcher(door.url, token)
+        )
+    return found
+
+
+async def _publishes(socket: str, score: Score) -> float:
+    """How many messages a second Redis was given to pass on while it was measured."""
+    if not socket:
+        return 0.0
+    with Redis(unix_socket_path=socket) as redis:
+        await until(score.from_ns)
+        begun_ns, begun = time.monotonic_ns(), _published(redis)
+        await until(score.until_ns)
+        ended_ns, ended = time.monotonic_ns(), _published(redis)
+    return (ended - begun) / (ended_ns - begun_ns) * 1e9
+
+
+def _published(redis: Redis) -> int:
+    stats: Any = redis.info("commandstats")
+    return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in PUBLISHES)
 
 
 async def _bytes_per_second(watchers: Sequence[Watcher], score: Score) -> float:
