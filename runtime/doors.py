@@ -17,6 +17,7 @@ from runtime.config import Config, ConfigError
 
 BACKLOG_OF_SOCKET = 4_096
 DRAIN_SECONDS = 5
+EVERY_ADDRESS = ("0.0.0.0", "::", "")
 
 
 class _Server(uvicorn.Server):
@@ -59,8 +60,10 @@ def name_of(config: Config) -> str:
 
 
 def address_of(config: Config, listening: socket.socket) -> str:
-    """Where the process can be reached, as a URL."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
+    """Where the process can be reached, as a URL. What listens on every address is found by the
+    name of its machine."""
+    host = socket.gethostname() if config.host in EVERY_ADDRESS else config.host
+    host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{listening.getsockname()[1]}"
 
 

@@ -78,7 +78,7 @@ def test_the_house_understands_its_settings(services: dict[str, dict[str, Any]],
     (command,) = services[name]["command"]
     foreign = OF_GATEWAYS if command == "engine" else OF_WRITERS
     assert not {SETTINGS[variable] for variable in environment} & foreign
-    assert config.name == name
+    assert config.name == name == services[name]["hostname"]
     assert config.redis == "redis://redis:6379"
     assert bool(config.postgres) == (command == "engine")
 

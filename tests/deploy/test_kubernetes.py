@@ -47,8 +47,8 @@ def environment(role: str) -> dict[str, str]:
 def value_from(source: dict[str, Any]) -> str:
     """The value that is named by reference."""
     if "fieldRef" in source:
-        assert source["fieldRef"] == {"fieldPath": "metadata.name"}
-        return "outcry-engine-0"
+        of_pod = {"metadata.name": "outcry-engine-0", "status.podIP": "10.1.2.3"}
+        return of_pod[source["fieldRef"]["fieldPath"]]
     asked = source["secretKeyRef"]
     value: str = named("Secret", asked["name"])["stringData"][asked["key"]]
     return value
