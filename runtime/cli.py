@@ -25,6 +25,7 @@ from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
 from runtime.sandbox_refunds import add_refunds_arguments, sandbox_refunds
 from runtime.shards_command import add_shards_arguments, shards
 from runtime.tokens import issue_token
+from runtime.top import add_top_arguments, top
 from runtime.verify import VerifyError
 from runtime.verify_command import add_verify_arguments, verify_command
 
@@ -114,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     sharding = _command(commands, "shards", shards, "show markets and who owns them; add, drain")
     add_flags(sharding, ("postgres",))
     add_shards_arguments(sharding)
+    watching = _command(commands, "top", _waiting(top), "show rates, latencies, rooms and shards")
+    add_flags(watching, ("postgres",))
+    add_top_arguments(watching)
     demo = _command(commands, "demo", _demo, "serve a house full of people, and show it")
     add_flags(demo)
     demo.add_argument("--seconds", type=float, default=0, help="stop after N s; 0: at Ctrl-C")
