@@ -29,6 +29,8 @@ HELD_MS = 200
 """The owner before is about to let go."""
 FAILED_MS = 500
 BROKEN_MS = 10_000
+ROUNDS_AFTER_OUTAGE = 2
+"""Where nobody could report, all look dead but the first who can again: the others get time."""
 SMOOTH_SECONDS = 10
 
 
@@ -93,6 +95,7 @@ class Duties:
         self._bringing: dict[str, asyncio.Task[None]] = {}
         self._publishing: asyncio.Task[None] | None = None
         self._is_alone = True
+        self._rounds_in_order = ROUNDS_AFTER_OUTAGE
         self._round = asyncio.Lock()
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
@@ -145,8 +148,11 @@ class Duties:
             told = await self._table.report(self._name, self._address, load, self._hands.ready())
         except LogError as problem:
             logger.warning("all stays as it is, for the others cannot be told: %s", problem)
+            self._rounds_in_order = 0
             return
-        markets = await self._lead(told) if told.is_leader else told.markets
+        self._rounds_in_order += 1
+        may_lead = told.is_leader and self._rounds_in_order > ROUNDS_AFTER_OUTAGE
+        markets = await self._lead(told) if may_lead else told.markets
         self._is_alone = all(w.draining for w in told.writers if w.name != self._name)
         self.shards = {m.market: m.shard for m in markets}
         self._want({m.market: self._role_in(m) for m in markets})

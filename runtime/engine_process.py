@@ -99,7 +99,14 @@ class Markets(Hands):
             self._peers,
         )
         follower, following = self._followed.get(market, (None, None))
-        await writer.start(self._owner, follower)
+        try:
+            await writer.start(self._owner, follower)
+        except BaseException:
+            if follower and follower.is_taken:
+                # What it had is spoilt, and whoever is to stand by again has to begin anew.
+                await self.unfollow(market)
+                await self.follow(market, shard)
+            raise
         if following:
             del self._followed[market]
             await following

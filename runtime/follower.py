@@ -49,6 +49,11 @@ class Follower:
         """Whether it has everything that the log held a moment ago."""
 
     @property
+    def is_taken(self) -> bool:
+        """Whether it follows no more, for `take` has been called."""
+        return self._taken.is_set()
+
+    @property
     def position(self) -> int:
         """How far the log has been replayed; 0 if nothing is at hand."""
         return self._replay.core.position if self._replay else 0

@@ -7,6 +7,7 @@ Everything that touches engine state happens synchronously in `submit`, `subscri
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,7 @@ from runtime.writer_counts import RoomKinds, WriterCounts
 
 logger = logging.getLogger(__name__)
 
-RETRY_MS = (200, 500, 1_000, 2_000)
+RETRY_MS = (200, 500, 1_000)
 
 
 class Writer:
@@ -116,6 +117,9 @@ class Writer:
             recovered = await self._recover(progress, following.take() if following else None)
         except BaseException:
             self._renewing.cancel()
+            # Whoever tries next, perhaps this process, need not wait for the lease to end.
+            with suppress(LogError):
+                await self._log.release()
             raise
         self._serve(recovered)
         return recovered

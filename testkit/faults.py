@@ -21,8 +21,8 @@ from testkit.trial import AUCTIONS, Hurt, Trial, another_writer, standby_of, ver
 
 TAKEOVER_S_MAX = 7.0
 """The time of a lease and one second, where somebody stands by."""
-OUTAGE_S_MAX = 10.0
-"""Where nothing has to be taken over: the fault's own time, and what it takes to read the log."""
+OUTAGE_S_MAX = 20.0
+"""Where it is not a lease alone that is waited for: the fault's own time, then the log is read."""
 CUT_S = 2.0
 """Shorter than a lease: nothing has to be taken over."""
 
@@ -50,15 +50,16 @@ async def freeze_writer(town: Cluster, dice: Random) -> None:
     market = dice.choice(list(AUCTIONS))
     part = await _writer_with_heir(town, market)
     part.process.freeze()
-    await another_writer(town, market, part)
+    for one in AUCTIONS:
+        await another_writer(town, one, part)
     part.process.thaw()
 
 
 async def freeze_writer_briefly(town: Cluster, dice: Random) -> None:
-    """SIGSTOP, shorter than its lease."""
+    """SIGSTOP, about as long as its lease may last: perhaps somebody else just takes over."""
     part = await writer_of(town, dice.choice(list(AUCTIONS)))
     part.process.freeze()
-    await asyncio.sleep(CUT_S)
+    await asyncio.sleep(dice.uniform(0, TAKEOVER_S_MAX))
     part.process.thaw()
 
 
@@ -78,11 +79,11 @@ async def cut_writer_from_redis(town: Cluster, dice: Random) -> None:
 
 
 async def cut_writer_from_log(town: Cluster, dice: Random) -> None:
-    """Its connections break, and for a while it gets no others."""
+    """Its connections break, and it gets others again when its lease may just have ended."""
     part = await writer_of(town, dice.choice(list(AUCTIONS)))
     assert part.log, "engines have a log"
     part.log.cut()
-    await asyncio.sleep(CUT_S)
+    await asyncio.sleep(dice.uniform(0, TAKEOVER_S_MAX))
     part.log.mend()
 
 

@@ -31,6 +31,7 @@ PAGE = 1_000
 FUNDS = 10**15
 """Minor units: more than anybody can bid."""
 PATIENCE_S = 30.0
+TICK_S = 0.05
 
 Hurt = Callable[[Cluster, Random], Awaitable[None]]
 
@@ -77,15 +78,16 @@ class Trial:
 
     async def hurt(self, name: str, hurt: Hurt) -> float:
         """Do it; when every market has accepted a bid afterwards, return the longest time in
-        which one accepted none, seconds."""
+        which one accepted none, seconds, less what the machine took away from everybody."""
         since_s = time.monotonic()
-        await hurt(self.town, self.dice)
-        await self.anybody_served()
+        async with _stalls() as stalls:
+            await hurt(self.town, self.dice)
+            await self.anybody_served()
         until_s = time.monotonic()
         gap_s = max(longest_gap_s(crowd.bids, since_s, until_s) for crowd in self.crowds.values())
         self.served.gaps[name] = max(gap_s, self.served.gaps.get(name, 0.0))
         await self._look_at_epochs()
-        return gap_s
+        return max(gap_s - sum(stalls), 0.0)
 
     async def anybody_served(self) -> None:
         """Wait until every market has accepted a bid from now on."""
@@ -135,6 +137,25 @@ class Trial:
             if row.epoch < before:
                 self._lies.append(f"{row.market}: epoch {row.epoch} came after {before}")
             self._epochs[row.market] = row.epoch
+
+
+@asynccontextmanager
+async def _stalls() -> AsyncIterator[list[float]]:
+    """How often, and for how long, this process was not run when it could have been, seconds."""
+    found: list[float] = []
+
+    async def look() -> None:
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(TICK_S)
+            if (late_s := time.monotonic() - began_s - TICK_S) > TICK_S:
+                found.append(late_s)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield found
+    finally:
+        looking.cancel()
 
 
 async def verified(town: Cluster) -> str:

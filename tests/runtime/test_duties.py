@@ -7,7 +7,7 @@ import pytest
 
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable, ShardsRefused
 from persistence.shards import Living
-from runtime.duties import Rates
+from runtime.duties import ROUNDS_AFTER_OUTAGE, Rates
 from tests.runtime.duty_paper import Process
 from tests.runtime.writing import until
 
@@ -150,6 +150,26 @@ async def test_without_the_table_all_stays_as_it_is(process: Process) -> None:
     process.table.problem = None
     await process.told("main", "w2")
     await process.done(("take up", "main"), ("lay down", "main"))
+
+
+async def test_after_an_outage_the_others_get_time_to_report(process: Process) -> None:
+    """Nobody could, so all look dead to whoever can first: it must not take what they serve."""
+    process.table.place("main", "w2", "w1")
+    process.table.place("east", "w2", "w1")
+    process.table.leader = "w1"
+    others, process.table.others = process.table.others, []
+    process.table.problem = LogUnavailable("away")
+    await process.round()
+    process.table.problem = None
+    for _ in range(ROUNDS_AFTER_OUTAGE):
+        await process.round()
+    assert not process.table.assigned
+    process.table.others = others
+    await process.round()
+    assert not process.table.assigned
+    process.table.others = []
+    await process.round()
+    assert {change.writer for change in process.table.assigned} == {"w1"}
 
 
 async def test_whoever_leads_assigns_and_publishes(process: Process) -> None:

@@ -13,7 +13,7 @@ from engine.kernel.record import Record
 from engine.ports import Acquired, EventLog, Snapshot
 from engine.registry import build_registry, find_domains
 from engine.sequencer import Accepted, Remembered
-from persistence.errors import LeaseHeld
+from persistence.errors import LeaseHeld, LogUnavailable
 from persistence.memory import MemoryLog, MemoryStore
 from persistence.postgres import PostgresLog
 from runtime import follower as follower_module
@@ -211,6 +211,26 @@ async def test_a_standby_becomes_the_writer(house: House) -> None:
     assert house.store.snapshot
     house.store.snapshot, left = None, house.store.snapshot
     assert snapshot.take((await from_log(house)).core) == left.data
+
+
+async def test_a_start_that_fails_on_the_way_leaves_no_lease(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log breaks off when the lease is had: whoever tries next need not wait for its end."""
+    house.run()
+    await house.write(1, 2)
+    await house.give_up()
+    log = MemoryLog(house.store)
+
+    async def unreadable(after: int, limit: int) -> Sequence[Record]:
+        raise LogUnavailable("away")
+
+    monkeypatch.setattr(log, "read", unreadable)
+    with pytest.raises(LogUnavailable):
+        await new_writer(log).start("second", following=house.follower)
+    assert house.follower.is_taken
+    writer = await house.own("third")
+    assert isinstance(await ask(writer, deposit("c3")), Accepted)
 
 
 async def test_while_the_lease_is_held_it_follows_on(house: House) -> None:
