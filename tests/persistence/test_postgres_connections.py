@@ -88,6 +88,14 @@ async def test_pages_are_read_along_an_index(connections: PostgresConnections) -
     assert "Sort" not in text
 
 
+async def test_nothing_is_compiled(connections: PostgresConnections) -> None:
+    """Every statement here is short; to compile one takes longer than to run it ever does."""
+    async with connections.writing() as connection:
+        assert await connection.fetchval("SHOW jit") == "off"
+    async with connections.beside() as pooled:
+        assert await pooled.fetchval("SHOW jit") == "off"
+
+
 async def test_a_commit_is_durable_whatever_the_database_says(
     connections: PostgresConnections, postgres_url: str
 ) -> None:
