@@ -171,7 +171,7 @@ class Halls(Handler):
     def _metrics(self) -> bytes:
         return metrics.page(
             metrics.InfoCollector("gateway", name_of(self._config)),
-            metrics.GatewayCollector(self._counts),
+            metrics.GatewayCollector(self._counts, self._secrets),
             metrics.GatewayBusCollector({name: hall.writer for name, hall in self._halls.items()}),
         )
 

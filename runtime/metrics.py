@@ -4,7 +4,7 @@ What is a writer's has the label `market`, also where there is one market alone.
 gateway's has not: clients of all its markets are counted together.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.counts import BOUNDS_MS, Counts
+from gateway.hooks.endpoint import OUTCOMES
 from persistence.bus.counts import WriterEnd
 from persistence.bus.far_writer import FarWriter
 from runtime.follower import Follower
@@ -22,6 +23,8 @@ from runtime.writer import Writer
 from runtime.writer_counts import Buckets
 
 MARKET = "market"
+ALARMING = {"house.dead_letter": 0, "house.errand_failed": 0}
+"""Events that are counted from 0: an alarm does not hear of what begins with 1."""
 
 
 class InfoCollector(Collector):
@@ -38,8 +41,10 @@ class InfoCollector(Collector):
 class GatewayCollector(Collector):
     """Turns a gateway's plain counters into metrics."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, providers: Collection[str] = ()) -> None:
+        """`providers` of payments that are heard."""
         self._counts = counts
+        self._hooks = {(name, outcome): 0 for name in providers for outcome in OUTCOMES}
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
@@ -59,7 +64,8 @@ class GatewayCollector(Collector):
             yield counter(name, text, [Sample(value)])
         refused = [Sample(count, (code,)) for code, count in sorted(counts.refused.items())]
         yield counter("commands_refused", "Commands answered with an error", refused, "code")
-        hooks = [Sample(count, labels) for labels, count in sorted(counts.hooks.items())]
+        told = self._hooks | dict(counts.hooks)
+        hooks = [Sample(count, labels) for labels, count in sorted(told.items())]
         yield counter("hooks", "Payment webhooks", hooks, "provider", "outcome")
         text = "From a command's arrival to its reply on the way out"
         yield histogram("answer_seconds", text, [(_in_seconds(counts), ())])
@@ -96,7 +102,7 @@ class WriterCollector(Collector):
         events = [
             Sample(count, (name, event))
             for name, writer in writers.items()
-            for event, count in sorted(writer.counts.events.items())
+            for event, count in sorted((ALARMING | writer.counts.events).items())
         ]
         yield counter("events", "Events written durably", events, MARKET, "event")
 

@@ -81,6 +81,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     world.start(writer)
     tokens = tokens_of(config)
     settings = gateway_settings(config)
+    heard = hook_secrets(config)
     gateway = Gateway(
         settings,
         registry,
@@ -96,10 +97,10 @@ async def open_house(config: Config) -> AsyncIterator[House]:
         metrics=lambda: metrics.page(
             metrics.InfoCollector("serve", name_of(config)),
             metrics.WriterCollector({MAIN: writer}),
-            metrics.GatewayCollector(counts),
+            metrics.GatewayCollector(counts, heard),
             metrics.WorldCollector({MAIN: world.counts}),
         ),
-        hook_secrets=hook_secrets(config),
+        hook_secrets=heard,
         advance=writer.advance if config.test_clock else None,
         files=Files(gateway.desk, files, vault),
     )

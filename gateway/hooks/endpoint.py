@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 BOOKED, REPEATED, IGNORED = "booked", "repeated", "ignored"
 UNUSABLE, REFUSED, FORGED = "unusable", "refused", "forged"
+OUTCOMES = (BOOKED, REPEATED, IGNORED, UNUSABLE, REFUSED, FORGED)
 
 
 class Hooks:

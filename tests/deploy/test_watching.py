@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from engine.registry import build_registry, find_domains
-from gateway.hooks.endpoint import BOOKED, FORGED, IGNORED, REFUSED, REPEATED, UNUSABLE
+from gateway.hooks.endpoint import OUTCOMES
 from testkit.cluster import cluster
 from testkit.process import Server, serving
 from testkit.redis import RedisFailed, find_binary
@@ -52,7 +52,7 @@ def _values() -> Values:
         ("outcry_events_total", "event"): set(registry.events),
         ("outcry_commands_refused_total", "code"): {code.name for code in registry.codes},
         ("outcry_rooms", "kind"): set(registry.domains),
-        ("outcry_hooks_total", "outcome"): {BOOKED, REPEATED, IGNORED, UNUSABLE, REFUSED, FORGED},
+        ("outcry_hooks_total", "outcome"): set(OUTCOMES),
     }
 
 

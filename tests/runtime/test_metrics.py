@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.kernel.ids import MAIN
 from engine.kernel.record import Record
+from engine.registry import build_registry, find_domains
 from gateway.counts import Counts
 from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
 from persistence.bus.counts import WriterEnd
@@ -102,3 +103,13 @@ def test_rooms_are_counted_by_kind_as_they_come() -> None:
     assert kinds.count() == {"auction": 1, "wallet": 1}
     rooms["auction:a2"] = None
     assert kinds.count() == {"auction": 2, "wallet": 1}
+
+
+def test_what_alarms_is_counted_from_nothing() -> None:
+    """An alarm hears a count rise from 0; one that is first seen at 1 never rose."""
+    hooks = metrics.page(metrics.GatewayCollector(Counts(), ["stripe"])).decode()
+    assert 'outcry_hooks_total{outcome="unusable",provider="stripe"} 0.0' in hooks
+    page = metrics.page(metrics.WriterCollector({MAIN: _writer()})).decode()
+    for event in metrics.ALARMING:
+        assert f'outcry_events_total{{event="{event}",market="main"}} 0.0' in page
+    assert metrics.ALARMING.keys() <= build_registry(find_domains()).events.keys()

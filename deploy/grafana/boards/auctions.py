@@ -15,18 +15,16 @@ AUCTIONS = Board(
         stat("Ended in an hour", in_an_hour("auction", "ended")),
         stat(
             "Unsold in an hour",
-            f"({in_an_hour('auction', 'unsold')} or vector(0)) / {in_an_hour('auction', 'ended')}",
+            f"{in_an_hour('auction', 'unsold')} / {in_an_hour('auction', 'ended')}",
             "percentunit",
         ),
         stat(
             "Winners in default, an hour",
-            f"{in_an_hour('auction', 'winner_defaulted')} or vector(0)",
+            in_an_hour("auction", "winner_defaulted"),
             "short",
             1,
         ),
-        stat(
-            "Voided in 24 h", f"{in_an_hour('auction', 'result_voided')} or vector(0)", "short", 1
-        ),
+        stat("Voided in an hour", in_an_hour("auction", "result_voided"), "short", 1),
         Panel(
             title="Bids by market",
             unit="cps",

@@ -12,7 +12,7 @@ DISPATCH = Board(
         stat("Delivered in an hour", in_an_hour("dispatch", "order_completed")),
         stat(
             "Searches without a driver",
-            f"({in_an_hour('dispatch', 'no_driver_found')} or vector(0))"
+            f"{in_an_hour('dispatch', 'no_driver_found')}"
             f" / {in_an_hour('dispatch', 'search_opened')}",
             "percentunit",
             0.05,
@@ -20,14 +20,14 @@ DISPATCH = Board(
         ),
         stat(
             "Failed in an hour",
-            f"{in_an_hour('dispatch', 'delivery_failed')} or vector(0)",
+            in_an_hour("dispatch", "delivery_failed"),
             "short",
             1,
             10,
         ),
         stat(
             "Alerts to staff, an hour",
-            f"{in_an_hour('dispatch', 'ops_alerted')} or vector(0)",
+            in_an_hour("dispatch", "ops_alerted"),
             "short",
             1,
         ),

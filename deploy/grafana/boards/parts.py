@@ -68,7 +68,7 @@ def events(domain: str, *names: str) -> dict[str, str]:
 
 def in_an_hour(domain: str, name: str) -> str:
     """How many events of a type there were."""
-    return f'sum(increase(outcry_events_total{{event="{domain}.{name}", {M}}}[1h]))'
+    return f'(sum(increase(outcry_events_total{{event="{domain}.{name}", {M}}}[1h])) or vector(0))'
 
 
 ACCEPTED = rate("outcry_commands_accepted_total")
