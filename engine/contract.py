@@ -164,6 +164,9 @@ class LedgerReader(Protocol):
     def payables(self, user: str) -> list[Payable]:
         """What the house owes the user, by currency and kind; no zeros."""
 
+    def debts(self, user: str) -> Mapping[str, int]:
+        """What the user owes the house, by currency, minor units; no zeros."""
+
     def payable_by(self, account: str, currency: str, cut_off: Millis) -> int:
         """What of a payable came up to this moment and is still there, minor units."""
 

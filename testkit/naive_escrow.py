@@ -133,6 +133,11 @@ class NaiveEscrow:
         expect(self.status != "funding", f"{self.room} sends its payment back")
         expect(event["cause"] == cause, f"{self.room} is {self.status}: {event}")
 
+    def _on_charged_back(self, _: int, event: Fields) -> None:
+        """Accounts 12.6: all of it is borne by somebody, and nothing of what is held."""
+        borne = sum(b["taken"] + b["owed"] for b in event["bearers"]) + event["platform"]
+        expect(borne == event["amount"], f"{self.room}: {borne} of {event['amount']} is borne")
+
     def _goes(self, share: Fields) -> Key:
         """A share goes out: once (INV-6)."""
         key = (share["payee"], share["kind"])

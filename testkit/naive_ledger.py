@@ -9,7 +9,7 @@ from typing import Any
 
 from testkit.violation import expect
 
-OVERDRAWN = ("EXTERNAL:", "PROVIDER_FEES", "PLATFORM_REVENUE", "ADJUSTMENTS")
+OVERDRAWN = ("EXTERNAL:", "RECEIVABLE:", "PROVIDER_FEES", "PLATFORM_REVENUE", "ADJUSTMENTS")
 
 RATES = {"goods": 1_000, "service": 1_500, "carriage": 0, "work": 0, "auction": 0}
 """What the platform keeps, in bps, until staff set another rate (accounts rules 6, 8 and 11)."""

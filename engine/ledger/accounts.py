@@ -15,7 +15,8 @@ MANUAL = "manual"  # the provider of money that staff saw arrive or leave
 
 SEES_EVERY_WALLET = frozenset({ADMIN, SYSTEM})
 
-_MAY_BE_NEGATIVE = ("EXTERNAL:", PROVIDER_FEES, PLATFORM_REVENUE, ADJUSTMENTS)
+_RECEIVABLE = "RECEIVABLE:"
+_MAY_BE_NEGATIVE = ("EXTERNAL:", _RECEIVABLE, PROVIDER_FEES, PLATFORM_REVENUE, ADJUSTMENTS)
 _WALLET = "WALLET:"
 
 
@@ -63,6 +64,16 @@ def payee_of_payable(account: str) -> str | None:
     """To whom it is owed, if the account is a payable."""
     kind, _, payee = account.partition(":")
     return payee if kind.endswith("_PAYABLE") else None
+
+
+def receivable(user: str) -> str:
+    """What somebody owes the house: never above zero (accounts 12.6)."""
+    return _RECEIVABLE + user
+
+
+def is_receivable(account: str) -> bool:
+    """Whether the account is a debt to the house."""
+    return account.startswith(_RECEIVABLE)
 
 
 def payout_pending(payee: str) -> str:

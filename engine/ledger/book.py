@@ -17,9 +17,11 @@ from engine.ledger import arrivals
 from engine.ledger.accounts import (
     PAYABLE_KINDS,
     is_deposit,
+    is_receivable,
     may_be_negative,
     payable,
     payee_of_payable,
+    receivable,
     user_of_wallet,
     wallet,
 )
@@ -96,6 +98,15 @@ class Book(Struct):
             if (amount := book.balances.get(payable(kind, user), 0))
         ]
 
+    def debts(self, user: str) -> dict[str, int]:
+        """What the user owes the house after chargebacks, by currency, minor units; no zeros."""
+        account = receivable(user)
+        return {
+            code: -owed
+            for code, book in sorted(self.currencies.items())
+            if (owed := book.balances.get(account, 0))
+        }
+
     def payable_by(self, account: str, currency: str, cut_off: Millis) -> int:
         """What of a payable came up to this moment and is still there, minor units."""
         book = self.currencies.get(currency)
@@ -129,6 +140,7 @@ class Book(Struct):
             assert sum(book.balances.values()) == 0, f"accounts INV-2: {currency} is unbalanced"
             for account, balance in book.balances.items():
                 assert balance >= 0 or may_be_negative(account), f"accounts INV-3: {account}"
+                assert balance <= 0 or not is_receivable(account), f"accounts 12.6: {account}"
             assert book.held.keys() == book.holds.keys(), "accounts INV-4: holds without a sum"
             for user, holds in book.holds.items():
                 held = book.held[user]

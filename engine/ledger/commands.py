@@ -147,6 +147,19 @@ class SettleRefund(LedgerCommand, frozen=True, tag="ledger.settle_refund"):
     reason: Reason = ""
 
 
+class ChargeBack(LedgerCommand, frozen=True, tag="ledger.charge_back"):
+    """Book that a provider has taken a payment back: a dispute at its payer's bank was lost."""
+
+    ROLES: ClassVar = frozenset({MANAGER, ADMIN})
+    provider: Id
+    payment: Id
+    user: Id
+    """Who had paid."""
+    amount: Amount
+    purpose: Purpose = WALLET
+    reason: Reason = ""
+
+
 class SetCommission(LedgerCommand, frozen=True, tag="ledger.set_commission"):
     """Set what the platform keeps of deals that are paid from now on (accounts 4, admin ADM-6)."""
 

@@ -257,6 +257,46 @@ class CommissionSet(Event, frozen=True, tag="ledger.commission_set"):
     by: str
 
 
+class ChargedBack(Event, frozen=True, tag="ledger.charged_back"):
+    """A provider has taken a payment back from the house (accounts 12.6)."""
+
+    provider: str
+    payment: str
+    user: str
+    amount: int
+    currency: str
+    purpose: str
+    reason: str
+    by: str
+    deal: str
+    """The escrow that decides who bears it; empty: whoever paid."""
+    taken: int = 0
+    """What of it was in the payer's wallet, if no deal bears it. They owe the rest."""
+
+
+class DebtRecovered(Event, frozen=True, tag="ledger.debt_recovered"):
+    """Somebody who owes the house was paid, and this much of it was kept."""
+
+    user: str
+    account: str
+    amount: int
+    currency: str
+    left: int
+    """What they still owe."""
+    room: str
+
+
+class DebtChanged(Event, frozen=True, tag="ledger.debt_changed"):
+    """To whoever bears a chargeback, or has owed for one."""
+
+    change: int
+    """Below zero: they lost so much, from what they had or as a debt; above: so much is paid."""
+    owed: int
+    """What they owe the house now."""
+    currency: str
+    room: str
+
+
 class EntryPosted(Event, frozen=True, tag="ledger.entry_posted"):
     """To a wallet's owner: money moved in or out of it."""
 

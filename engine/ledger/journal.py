@@ -12,6 +12,7 @@ from engine.kernel.actor import MANAGER
 from engine.kernel.ids import split_room
 from engine.kernel.time import Millis
 from engine.ledger import commands as c
+from engine.ledger import decide_chargeback as chargeback
 from engine.ledger import decide_payout as payout
 from engine.ledger import decide_refund as refund
 from engine.ledger import events as e
@@ -27,7 +28,7 @@ from engine.ledger.decide_withdrawal import (
     start_withdrawal,
     withdraw,
 )
-from engine.ledger.messages import OpenIncident, ReturnPayment
+from engine.ledger.messages import OpenIncident, RecoverDebt, ReturnPayment
 from engine.ledger.state import (
     Journal,
     check,
@@ -68,6 +69,7 @@ _FOR_MANAGERS = (
     e.RefundFailed,
     e.RefundPaid,
     e.CommissionSet,
+    e.ChargedBack,
 )
 
 
@@ -165,6 +167,7 @@ def react(state: Journal, event: Event, ctx: Context) -> Sequence[Reaction]:
         *send_back(event, ctx),
         *payout.tell_the_payee(event),
         *refund.tell_the_payer(event),
+        *chargeback.tell_of_debts(event, ctx),
     )
 
 
@@ -198,11 +201,13 @@ JOURNAL = Domain(
         c.PayoutBatch: payout.payout_batch,
         c.SettleIncident: settle_incident,
         c.SetCommission: set_commission,
+        c.ChargeBack: chargeback.charge_back,
         c.ReportRefund: refund.report_refund,
         c.RetryRefund: refund.retry_refund,
         c.SettleRefund: refund.settle_refund,
         OpenIncident: open_incident,
         ReturnPayment: refund.return_payment,
+        RecoverDebt: chargeback.recover_debt,
         Wake: wake,
     },
     evolve={
@@ -226,6 +231,8 @@ JOURNAL = Domain(
         e.RefundFailed: on_refund_failed,
         e.RefundPaid: on_refund_paid,
         e.CommissionSet: on_commission,
+        e.ChargedBack: on_booked,
+        e.DebtRecovered: on_booked,
     },
     result=result,
     react=react,
@@ -234,7 +241,7 @@ JOURNAL = Domain(
     audience=audience,
     show=show,
     view=view,
-    notices=(e.EntryPosted, e.PayoutChanged, e.RefundChanged),
+    notices=(e.EntryPosted, e.PayoutChanged, e.RefundChanged, e.DebtChanged),
     errands=refund.errands,
     codes=LEDGER_CODES,
     workload=workload,

@@ -32,6 +32,27 @@ class OpenIncident(Message, frozen=True, tag="ledger.open_incident"):
     expected: int
 
 
+class ChargedBack(Message, frozen=True, tag="escrow.bear_chargeback"):
+    """To an escrow's room: its provider has taken the payment, or a part, back (accounts 12.6).
+    Sent once for each payment."""
+
+    payment: str
+    payer: str
+    amount: int
+    currency: str
+    provider: str
+    reason: str
+
+
+class RecoverDebt(Message, frozen=True, tag="ledger.recover_debt"):
+    """To `ledger:{currency}`: the owner of this payable or wallet has been paid, and owes the house
+    something. Sent again it takes what is left."""
+
+    account: str
+    room: str
+    """By which they were paid."""
+
+
 class ReturnPayment(Message, frozen=True, tag="ledger.return_payment"):
     """To `ledger:{currency}`: so much of a payment lies in CLEARING, put there or left there by the
     event that sends this, and is to go back to whoever paid (accounts P9). Sent once."""

@@ -31,7 +31,7 @@ def show(_: Inbox, event: Event, __: str) -> Any:
 
 
 def view(_: Inbox, ctx: Context) -> Any:
-    """Balances, and what the house owes them, by currency; to the owner also the holds by
+    """Balances, what the house owes them and they it, by currency; to the owner also the holds by
     reference, and the latest entries.
 
     A hold is a share of a bidder's maximum, which nobody else may learn, staff included
@@ -46,17 +46,17 @@ def view(_: Inbox, ctx: Context) -> Any:
     payables: dict[str, dict[str, int]] = {}
     for owed in ctx.ledger.payables(user):
         payables.setdefault(owed.currency, {})[owed.kind] = owed.amount
-    if ctx.actor.user != user:
-        moved = {code: [x for x in found if x.kind not in MEMOS] for code, found in entries.items()}
-        return {"user": user, "balances": balances, "payables": payables, "entries": moved}
-    holds = {w.currency: dict(ctx.ledger.holds_of(user, w.currency)) for w in wallets}
-    return {
+    shown = {
         "user": user,
         "balances": balances,
         "payables": payables,
-        "holds": holds,
-        "entries": entries,
+        "debts": ctx.ledger.debts(user),
     }
+    if ctx.actor.user != user:
+        moved = {code: [x for x in found if x.kind not in MEMOS] for code, found in entries.items()}
+        return {**shown, "entries": moved}
+    holds = {w.currency: dict(ctx.ledger.holds_of(user, w.currency)) for w in wallets}
+    return {**shown, "holds": holds, "entries": entries}
 
 
 USER = Domain(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.kernel.time import MINUTE
-from tests.e2e.walk import BOSS, Walk
+from tests.e2e.walk import BOSS, Walk, usd
 
 SELLER, CARRIER, WORKER = "sue", "carl", "wes"
 
@@ -15,7 +15,16 @@ PLAN: dict[str, list[dict[str, Any]]] = {
     "gig": [{"payee": WORKER, "kind": "worker", "gross": 10_00}],
 }
 TOTAL = 10_00
-DEALS = ("order.all", "order.half", "order.late", "order.odd", "gig.one", "order.torn")
+DEALS = (
+    "order.all",
+    "order.half",
+    "order.late",
+    "order.odd",
+    "gig.one",
+    "order.torn",
+    "gig.lost",
+    "gig.next",
+)
 """What the walk opens."""
 
 
@@ -64,6 +73,20 @@ async def escrows(walk: Walk) -> None:
     award = {"payee": SELLER, "kind": "seller", "amount": 5_00}
     end = {"to_payees": [award], "to_payer": TOTAL - 5_00, "reason": "half was good"}
     await walk.must("meg", "escrow.resolve_dispute", escrow="order.torn", **end)
+    await charge_backs(walk)
+
+
+async def charge_backs(walk: Walk) -> None:
+    """The worker of a gig has spent the money by then; the next gig pays the debt."""
+    lost = {"provider": "sandbox", "user": "ann", "reason": "the bank says so"}
+    for gig, is_lost in (("gig.lost", True), ("gig.next", False)):
+        await open_(walk, gig)
+        paid = await walk.capture("ann", TOTAL, f"escrow:{gig}")
+        await walk.must("robot", "escrow.release", escrow=gig, reason="approved")
+        if is_lost:
+            await walk.must(WORKER, "ledger.withdraw", **usd(2 * TOTAL))
+            of = {"payment": paid.result["payment"], "purpose": f"escrow:{gig}"}
+            await walk.must("meg", "ledger.charge_back", **lost, **of, **usd(TOTAL))
 
 
 async def incident(walk: Walk) -> str:
@@ -83,7 +106,7 @@ async def payouts(walk: Walk) -> None:
     await walk.must(BOSS, "ledger.complete_withdrawal", **of)
     batch = {"currency": "USD", "cut_off": await walk.advance(0), "payees": [CARRIER]}
     assert (await walk.must("meg", "ledger.payout_batch", **batch)).result["payouts"] == 1
-    (open_,) = (await walk.door.room("ledger:USD", walk.token(BOSS)))["withdrawals"]
+    (*_, open_) = (await walk.door.room("ledger:USD", walk.token(BOSS)))["withdrawals"]
     of = {"currency": "USD", "withdrawal": open_}
     await walk.must(BOSS, "ledger.start_withdrawal", **of)
     await walk.must(BOSS, "ledger.fail_withdrawal", reason="closed", final=True, **of)
@@ -109,5 +132,7 @@ async def codes_of_escrows(walk: Walk, refusals: Any) -> None:
     end = {"to_payees": [], "to_payer": TOTAL}
     await walk.must("meg", "escrow.resolve_dispute", **why, **end)
     await no("DISPUTE_CLOSED", "ann", "escrow.open_dispute", **why)
+    lost = {"provider": "sandbox", "payment": "p9", "user": "ann", "reason": "the bank says so"}
+    await no("PAYMENT_NOT_FOUND", "meg", "ledger.charge_back", **lost, **usd(TOTAL))
     nothing = {"currency": "USD", "incident": "i9", "reason": "sent back"}
     await no("INCIDENT_NOT_FOUND", "meg", "ledger.settle_incident", **nothing)

@@ -134,7 +134,7 @@ ROOMS = (
     *(f"auction:{name}" for name in ("no", "off", "proxy", "shill", "again", "chain", "void")),
     *(f"auction:{name}" for name in ("storm", "grand", "sister", "bare")),
     *(f"auction:{name}" for name in ("sold", "torn", "undone")),
-    *(f"user:{name}" for name in ("ann", "bob", "carl", "dora", "sue")),
+    *(f"user:{name}" for name in ("ann", "bob", "carl", "dora", "sue", "wes")),
     *(f"escrow:{name}" for name in DEALS),
     *(f"shipment:{name}" for name in PARCELS),
     *(f"user:{name}" for name in PEOPLE),

@@ -151,6 +151,7 @@ identity.verify_otp           y    y    y    y    y    y    y    y    y    y    
 
 ledger.adjust                 -    -    -    -    -    y    y    -    -    -    -    -
 ledger.approve_adjustment     -    -    -    -    -    y    y    -    -    -    -    -
+ledger.charge_back            -    -    -    -    -    y    y    -    -    -    -    -
 ledger.complete_withdrawal    -    -    -    -    -    -    y    -    -    -    -    y
 ledger.deposit                -    -    -    -    -    -    y    -    -    -    -    y
 ledger.fail_withdrawal        -    -    -    -    -    -    y    -    -    -    -    y

@@ -33,6 +33,7 @@ MATRIX = {
     c.PayoutBatch: {MANAGER, ADMIN, SYSTEM},
     c.SettleIncident: {MANAGER, ADMIN},
     c.SetCommission: {MANAGER, ADMIN},
+    c.ChargeBack: {MANAGER, ADMIN},
     c.ReportRefund: {SYSTEM},
     c.RetryRefund: {MANAGER, ADMIN},
     c.SettleRefund: {MANAGER, ADMIN},

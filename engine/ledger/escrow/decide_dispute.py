@@ -71,7 +71,7 @@ def resolve_dispute(state: Escrow, command: c.ResolveDispute, ctx: Context) -> D
             to_payees=paid,
             to_payer=command.to_payer,
             reason=command.reason,
-            postings=(*release(state.terms, paid), *refund(state, command.to_payer)),
+            postings=(*release(state.terms, paid), *refund(state, command.to_payer, ctx.ledger)),
             frees=stakes_in(state.terms),
         )
     ]

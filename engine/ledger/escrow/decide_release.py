@@ -4,7 +4,7 @@ What a deal's room sends may come again, or after a dispute: then it has no effe
 goes out once. The same by hand is refused, so that whoever asked knows.
 """
 
-from engine.contract import Context, Decision
+from engine.contract import Context, Decision, LedgerReader
 from engine.kernel.outcome import Rejected
 from engine.ledger.escrow import commands as c
 from engine.ledger.escrow import events as e
@@ -74,7 +74,7 @@ def refund_by_hand(state: Escrow, command: c.Refund, ctx: Context) -> Decision:
         return shares
     if not shares:
         return _gone(command.payee)
-    return [_refunded(state, shares, command.reason)]
+    return [_refunded(state, shares, command.reason, ctx.ledger)]
 
 
 def refund_for_a_deal(state: Escrow, message: RefundEscrow, ctx: Context) -> Decision:
@@ -90,10 +90,12 @@ def refund_for_a_deal(state: Escrow, message: RefundEscrow, ctx: Context) -> Dec
         return shares
     if state.status != "held" or not shares:
         return ()
-    return [_refunded(state, shares, message.reason)]
+    return [_refunded(state, shares, message.reason, ctx.ledger)]
 
 
-def _refunded(state: Escrow, shares: list[Share], reason: str) -> e.EscrowRefunded:
+def _refunded(
+    state: Escrow, shares: list[Share], reason: str, ledger: LedgerReader
+) -> e.EscrowRefunded:
     amount = sum(share.held.part for share in shares)
     is_last = len(shares) == len(state.open_shares)
     return e.EscrowRefunded(
@@ -101,7 +103,7 @@ def _refunded(state: Escrow, shares: list[Share], reason: str) -> e.EscrowRefund
         shares=tuple(share.held for share in shares),
         reason=reason,
         is_last=is_last,
-        postings=refund(state, amount),
+        postings=refund(state, amount, ledger),
         frees=stakes_in(state.terms) if is_last else (),
     )
 

@@ -8,6 +8,7 @@ from engine.ledger.escrow import decide_dispute as dispute
 from engine.ledger.escrow import decide_funding as funding
 from engine.ledger.escrow import decide_open, decide_release, views
 from engine.ledger.escrow.codes import ESCROW_CODES
+from engine.ledger.escrow.decide_chargeback import charged_back
 from engine.ledger.escrow.events import SharePaid
 from engine.ledger.escrow.reactions import react
 from engine.ledger.escrow.state import EVOLVE, Escrow, check
@@ -32,6 +33,7 @@ ESCROW = Domain(
         m.RefundEscrow: decide_release.refund_for_a_deal,
         m.DisputeEscrow: dispute.dispute_for_a_deal,
         m.PaymentCaptured: funding.payment_captured,
+        m.ChargedBack: charged_back,
         Wake: funding.wake,
     },
     evolve=EVOLVE,

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import Struct
+
 from engine.contract import Event
 from engine.ledger.escrow.terms import HeldShare, Paid, ShareKind, Terms
 
@@ -98,6 +100,30 @@ class PaymentReturned(Event, frozen=True, tag="escrow.payment_returned"):
     currency: str
     provider: str
     cause: ReturnCause
+
+
+class Bearer(Struct, frozen=True):
+    """Who bears what of a chargeback, minor units."""
+
+    user: str
+    account: str
+    """Where `taken` was; empty: nothing was taken."""
+    taken: int
+    owed: int
+    """What they owe the house from now on."""
+
+
+class EscrowChargedBack(Event, frozen=True, tag="escrow.charged_back"):
+    """The provider has taken the payment, or a part of it, back (accounts 12.6)."""
+
+    payment: str
+    provider: str
+    amount: int
+    currency: str
+    reason: str
+    bearers: tuple[Bearer, ...]
+    platform: int
+    """What of it is the platform's loss; below zero: it has a discount back."""
 
 
 class SharePaid(Event, frozen=True, tag="escrow.share_paid"):

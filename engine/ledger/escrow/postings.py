@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from engine.contract import LedgerReader
 from engine.kernel.posting import Transfer
-from engine.ledger.accounts import PLATFORM_REVENUE, clearing, wallet
+from engine.ledger.accounts import PLATFORM_REVENUE, clearing, receivable, wallet
 from engine.ledger.escrow.state import Escrow
 from engine.ledger.escrow.terms import Paid, Terms, account_of_share
 
@@ -39,12 +40,17 @@ def release(terms: Terms, shares: Iterable[Paid]) -> Transfers:
     return tuple(made)
 
 
-def refund(state: Escrow, amount: int) -> Transfers:
-    """P9: back to the wallet; or into CLEARING, whence the provider sends it back."""
+def refund(state: Escrow, amount: int, ledger: LedgerReader) -> Transfers:
+    """P9: back to the wallet; or into CLEARING, whence the provider sends it back. What the payer
+    has charged back already, and owes for, they have had."""
     terms = state.terms
-    if not state.provider:
-        return tuple(_move(terms, terms.account, wallet(terms.payer), amount, REFUND))
-    return tuple(_move(terms, terms.account, clearing(state.provider), amount, REFUND))
+    owed = -ledger.balance(receivable(terms.payer), terms.currency)
+    back = min(amount, state.owed, owed)
+    home = clearing(state.provider) if state.provider else wallet(terms.payer)
+    return (
+        *_move(terms, terms.account, receivable(terms.payer), back, REFUND),
+        *_move(terms, terms.account, home, amount - back, REFUND),
+    )
 
 
 def _payment(terms: Terms) -> str:

@@ -5,17 +5,45 @@ from typing import Any
 
 from engine.contract import Context, Event, Message, Notify, Reaction, Send
 from engine.kernel.ids import room_name
+from engine.kernel.posting import Transfer
 from engine.ledger import messages as m
+from engine.ledger.accounts import clearing
 from engine.ledger.escrow import events as e
 from engine.ledger.escrow.state import Escrow
 from engine.ledger.escrow.terms import Paid, Terms, Told, account_of_share
+from engine.ledger.events import DebtChanged
 
 
-def react(state: Escrow, event: Event, _: Context) -> Iterable[Reaction]:
+def react(state: Escrow, event: Event, ctx: Context) -> Iterable[Reaction]:
     """What this event causes in other rooms."""
     handler = _REACTIONS.get(type(event))
     told = handler(state.terms, event) if handler else ()
-    return (*told, *_send_back(state, event))
+    return (*told, *_send_back(state, event), *_debts(state.terms, event, ctx))
+
+
+def _debts(terms: Terms, event: Event, ctx: Context) -> Iterable[Reaction]:
+    """Who bears a chargeback hears of it; whoever owes the house, and is paid, pays (12.6)."""
+    if isinstance(event, e.EscrowChargedBack):
+        for bearer in event.bearers:
+            change, owed = -bearer.taken - bearer.owed, ctx.ledger.debts(bearer.user)
+            notice = DebtChanged(
+                change=change,
+                owed=owed.get(event.currency, 0),
+                currency=event.currency,
+                room=terms.room,
+            )
+            yield Notify(bearer.user, notice)
+    for share in _paid(event):
+        if terms.currency in ctx.ledger.debts(share.payee):
+            account = account_of_share(share.kind, share.payee)
+            ledger = room_name("ledger", terms.currency)
+            yield Send(ledger, m.RecoverDebt(account=account, room=terms.room))
+
+
+def _paid(event: Event) -> tuple[Paid, ...]:
+    if isinstance(event, e.EscrowReleased):
+        return event.shares
+    return event.to_payees if isinstance(event, e.DisputeResolved) else ()
 
 
 def _send_back(state: Escrow, event: Event) -> Iterable[Reaction]:
@@ -29,7 +57,7 @@ def _send_back(state: Escrow, event: Event) -> Iterable[Reaction]:
             provider=event.provider,
         )
         return (Send(room_name("ledger", event.currency), returned),)
-    amount = _refunded(event)
+    amount = _refunded(state, event)
     if not amount or not state.provider:
         return ()
     refund = m.ReturnPayment(
@@ -42,11 +70,12 @@ def _send_back(state: Escrow, event: Event) -> Iterable[Reaction]:
     return (Send(room_name("ledger", state.terms.currency), refund),)
 
 
-def _refunded(event: Event) -> int:
-    """What of the money held goes to the payer, minor units."""
-    if isinstance(event, e.EscrowRefunded):
-        return event.amount
-    return event.to_payer if isinstance(event, e.DisputeResolved) else 0
+def _refunded(state: Escrow, event: Event) -> int:
+    """What of the money held goes to the payer through the provider, minor units."""
+    if not isinstance(event, e.EscrowRefunded | e.DisputeResolved):
+        return 0
+    transit = clearing(state.provider)
+    return sum(p.amount for p in event.postings if isinstance(p, Transfer) and p.credit == transit)
 
 
 def _tell(terms: Terms, word: Told, message: Message) -> list[Reaction]:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from engine.contract import Context, Event
 from engine.kernel.money import share_nearest
+from engine.kernel.posting import Transfer
 from engine.kernel.time import Millis
+from engine.ledger.accounts import receivable
 from engine.ledger.escrow import events as e
 from engine.ledger.escrow.terms import DealKind, HeldShare, Paid, Terms, escrow_room
 
@@ -48,6 +50,8 @@ class Escrow(Struct):
     """Through whom it was paid, and is refunded; empty: the payer's wallet."""
     payment: str = ""
     refunded: int = 0
+    owed: int = 0
+    """What its payer owes the house, having charged it back while it was held."""
     disputed_by: str = ""
     reason: str = ""
     """Of the dispute, its resolution, the refund or the lapse: the latest."""
@@ -114,8 +118,22 @@ def _on_refunded(state: Escrow, event: e.EscrowRefunded, _: Millis) -> None:
         if share.held.key in keys:
             share.status = "refunded"
     state.refunded += event.amount
+    _offset(state, event)
     state.reason = event.reason
     _close_if_empty(state)
+
+
+def _offset(state: Escrow, event: Event) -> None:
+    """What went to the payer's debt instead of the payer is owed no more."""
+    debt = receivable(state.terms.payer)
+    for posting in event.postings:
+        if isinstance(posting, Transfer) and posting.credit == debt:
+            state.owed -= posting.amount
+
+
+def _on_charged_back(state: Escrow, event: e.EscrowChargedBack, _: Millis) -> None:
+    if state.status in OPEN:
+        state.owed += event.amount
 
 
 def _close_if_empty(state: Escrow) -> None:
@@ -139,6 +157,7 @@ def _on_resolved(state: Escrow, event: e.DisputeResolved, _: Millis) -> None:
     for share in state.open_shares:
         share.status, share.paid = event.outcome, paid.get(share.held.key)
     state.refunded += event.to_payer
+    _offset(state, event)
     state.status, state.reason = event.outcome, event.reason
 
 
@@ -157,6 +176,7 @@ EVOLVE: Mapping[type[Event], Callable[[Any, Any, Millis], None]] = {
     e.DisputeResolved: _on_resolved,
     e.PaymentMismatched: _on_payment,
     e.PaymentReturned: _on_payment,
+    e.EscrowChargedBack: _on_charged_back,
 }
 
 

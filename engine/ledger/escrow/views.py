@@ -182,6 +182,16 @@ def _payment(_: Terms, event: e.PaymentMismatched | e.PaymentReturned, viewer: s
     return {} if viewer.startswith(PAYEE) else fields_of(event)
 
 
+def _charged_back(_: Terms, event: e.EscrowChargedBack, viewer: str) -> Shown:
+    """To a payee what they bear themselves, to the payer the amount."""
+    if viewer == ALL:
+        return fields_of(event)
+    if viewer in (PAYER, MEDIATOR):
+        return {"amount": event.amount, "reason": event.reason}
+    own = [bearer for bearer in event.bearers if viewer == PAYEE + bearer.user]
+    return {"bearers": own, "reason": event.reason} if own else {}
+
+
 _SHOW: Mapping[type[Event], Callable[[Terms, Any, str], Shown]] = {
     e.EscrowOpened: _opened,
     e.PayeeNamed: _named,
@@ -193,6 +203,7 @@ _SHOW: Mapping[type[Event], Callable[[Terms, Any, str], Shown]] = {
     e.DisputeResolved: _resolved,
     e.PaymentMismatched: _payment,
     e.PaymentReturned: _payment,
+    e.EscrowChargedBack: _charged_back,
 }
 
 

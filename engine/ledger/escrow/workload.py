@@ -11,7 +11,13 @@ from msgspec import Struct
 from engine.contract import Command, Dice, Stage
 from engine.kernel.actor import ADMIN, DEALER, MANAGER, SYSTEM, USER, Actor
 from engine.kernel.money import share_nearest
-from engine.ledger.commands import PayoutBatch, ProviderEvent, RequestPayout, SettleIncident
+from engine.ledger.commands import (
+    ChargeBack,
+    PayoutBatch,
+    ProviderEvent,
+    RequestPayout,
+    SettleIncident,
+)
 from engine.ledger.escrow import commands as c
 from engine.ledger.escrow.terms import (
     DEAL_KINDS,
@@ -92,7 +98,7 @@ def _capture(dice: Dice, stage: Stage, deal: Deal) -> Asked:
         id=stage.id,
         currency=stage.currency,
         provider="sandbox",
-        payment=f"e{dice.randrange(0, 1_000_000)}",
+        payment=f"{deal.escrow}.{dice.randrange(0, 4)}",
         kind="captured",
         user=deal.payer,
         amount=deal.total + dice.choice((0, 0, 0, 0, 1)),
@@ -166,6 +172,21 @@ def _pay_out(dice: Dice, stage: Stage, deal: Deal) -> Asked:
     return dice.choice((HOUSE, _staff(dice, stage))), batch
 
 
+def _charge_back(dice: Dice, stage: Stage, deal: Deal) -> Asked:
+    """Of one of its payments, by a guess that is often right."""
+    command = ChargeBack(
+        id=stage.id,
+        currency=stage.currency,
+        provider="sandbox",
+        payment=f"{deal.escrow}.{dice.randrange(0, 4)}",
+        user=deal.payer,
+        amount=dice.choice((deal.total, dice.randrange(1, deal.total + 1))),
+        purpose=deal.room,
+        reason="the bank says so",
+    )
+    return _staff(dice, stage), command
+
+
 def _settle(dice: Dice, stage: Stage, _: Deal) -> Asked:
     incident = f"i{dice.randrange(1, GUESSES)}"
     command = SettleIncident(
@@ -193,4 +214,5 @@ _MAKERS: tuple[Maker, ...] = (
     *(_resolve,) * 2,
     _pay_out,
     _settle,
+    _charge_back,
 )

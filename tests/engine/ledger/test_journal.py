@@ -21,6 +21,7 @@ from engine.ledger.accounts import (
 from engine.ledger.commands import (
     Adjust,
     ApproveAdjustment,
+    ChargeBack,
     CompleteWithdrawal,
     Deposit,
     FailWithdrawal,
@@ -36,7 +37,7 @@ from engine.ledger.commands import (
     Withdraw,
 )
 from engine.ledger.journal import JOURNAL
-from engine.ledger.messages import OpenIncident
+from engine.ledger.messages import OpenIncident, RecoverDebt
 from tests.engine.ledger.desk import (
     ADA,
     ADMINA,
@@ -95,6 +96,11 @@ def _payouts_and_incidents(desk: Desk) -> None:
     _refunds(desk)
     rate = {"service_type": "goods", "base_bps": 900, "min_bps": 0, "max_bps": 2_000}
     desk.done(MARA, SetCommission, **rate)
+    lost = {"provider": "p", "payment": "1", "user": "cy", "amount": 5, "reason": "lost"}
+    desk.done(MARA, ChargeBack, **lost)
+    desk.play(Transfer(external("p"), wallet("cy"), 2, NGN, "gig_payment", "x"))
+    told = RecoverDebt(account=wallet("cy"), room="escrow:gig.g1")
+    assert isinstance(desk.core.step(told, LEDGER, HOUSE, desk.now), Outcome)
 
 
 def _refunds(desk: Desk) -> None:
@@ -141,7 +147,7 @@ def test_admins_see_every_account_and_that_they_sum_to_zero(desk: Desk, actor: A
     assert books["accounts"][wallet("ada")] == MARK - 1 + LARGE
     assert books["accounts"][payout_pending("bob")] == 10
     assert books["accounts"][clearing("p")] == 3 + 3
-    assert books["accounts"][external("p")] == -5 - 9 - 3 - 3
+    assert books["accounts"][external("p")] == -5 - 9 - 3 - 3 + 5 - 2
     assert books["accounts"][ADJUSTMENTS] == 1 - LARGE
     assert list(books["withdrawals"]) == ["w3", "w8"]
     assert list(books["retries"]) == ["w8"]
@@ -171,6 +177,7 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
         "ledger.refund_failed",
         "ledger.refund_paid",
         "ledger.commission_set",
+        "ledger.charged_back",
     }
     adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
     assert set(shown["ledger.adjusted"]) == adjusted
