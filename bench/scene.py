@@ -57,12 +57,13 @@ class Sizes(Struct, frozen=True):
     """That a chain of four people passes on in a round."""
     far_auctions: int = 8
     """Bid in through several gateways, over all markets."""
-    hop_rates: tuple[float, ...] = (1_000.0, 2_500.0)
+    hop_rate: float = 2_000.0
     """Bids a second at which one process is compared with two and Redis between."""
+    far_idle: int = 5_000
     takeovers: int = 3
     """Of each kind."""
     people: int = 150
-    people_seconds: float = 12.0
+    people_seconds: float = 8.0
     people_haste: float = 5.0
     """How much faster than people they think."""
 
@@ -98,7 +99,8 @@ QUICK = Sizes(
     chains=2,
     parcels=2,
     far_auctions=2,
-    hop_rates=(50.0,),
+    hop_rate=100.0,
+    far_idle=500,
     takeovers=1,
     people=10,
     people_seconds=5.0,

@@ -73,6 +73,8 @@ class Watched(Struct, frozen=True):
     """Role -> cores of its processes, where there are several."""
     publishes: float = 0.0
     """Messages a second that Redis was given to pass on."""
+    publish_us: float = 0.0
+    """What each of them took there, as Redis counts it: without reading and writing sockets."""
 
     @property
     def per_core_second(self) -> float:
@@ -226,7 +228,7 @@ async def measure(house: House, watch: Watch, behind: Backstage = ONE_PROCESS) -
         else:
             start(bidders, pipeline=1)
         bytes_per_second, cores = await counting, await burdening
-        cores_of, publishes = await spending, await publishing
+        cores_of, (publishes, publish_us) = await spending, await publishing
         for bidder in bidders:
             bidder.keep_going = False
         await drain(bidders, score)
@@ -245,6 +247,7 @@ async def measure(house: House, watch: Watch, behind: Backstage = ONE_PROCESS) -
         cores=cores,
         cores_of=cores_of,
         publishes=publishes,
+        publish_us=publish_us,
     )
 
 
@@ -262,21 +265,24 @@ def _watchers(
     return found
 
 
-async def _publishes(socket: str, score: Score) -> float:
-    """How many messages a second Redis was given to pass on while it was measured."""
+async def _publishes(socket: str, score: Score) -> tuple[float, float]:
+    """How many messages a second Redis was given to pass on while it was measured, and what one
+    took it, µs."""
     if not socket:
-        return 0.0
+        return 0.0, 0.0
     with Redis(unix_socket_path=socket) as redis:
         await until(score.from_ns)
         begun_ns, begun = time.monotonic_ns(), _published(redis)
         await until(score.until_ns)
         ended_ns, ended = time.monotonic_ns(), _published(redis)
-    return (ended - begun) / (ended_ns - begun_ns) * 1e9
+    calls, us = (after - before for before, after in zip(begun, ended, strict=True))
+    return calls / (ended_ns - begun_ns) * 1e9, us / max(calls, 1)
 
 
-def _published(redis: Redis) -> int:
+def _published(redis: Redis) -> tuple[int, int]:
     stats: Any = redis.info("commandstats")
-    return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in PUBLISHES)
+    found = [stats[key] for name in PUBLISHES if (key := f"cmdstat_{name}") in stats]
+    return sum(one["calls"] for one in found), sum(one["usec"] for one in found)
 
 
 async def _bytes_per_second(watchers: Sequence[Watcher], score: Score) -> float:

@@ -2,8 +2,9 @@
 commands, how much later each is answered, and what every process spends on one."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from statistics import median
 
 from bench import far_load
@@ -57,28 +58,27 @@ class ClusterSpeed:
         self._redis: RedisServer | None = None
         self._closed: dict[str, list[FarLoaded]] = defaultdict(list)
         self._pipelined: dict[str, list[FarLoaded]] = defaultdict(list)
-        self._open: dict[tuple[str, float], FarLoaded] = {}
+        self._open: dict[str, list[FarLoaded]] = defaultdict(list)
 
     def steps(self, sizes: Sizes) -> Iterator[Step]:
         yield Step("starting Redis, a house, a writer and a gateway", self._start)
-        yield from self._turns(sizes, ONE)
-        for rate in sizes.hop_rates:
-            for name in (SERVE, ONE):
-                text = f"{name}, {rate:,.0f} a second"
-                yield Step(text, partial(self._measure_open, name, rate))
-        yield Step("a second gateway", self._add_gateway)
-        yield from self._turns(sizes, TWO_DOORS)
-        yield Step("a second market and a second writer", self._add_writer)
-        yield from self._turns(sizes, TWO)
-
-    def _turns(self, sizes: Sizes, name: str) -> Iterator[Step]:
-        """Each turn of the processes has one of the house beside it."""
         for _ in range(sizes.side_rounds):
-            for each in (SERVE, name):
-                yield Step(each, partial(self._measure, each, 1))
-        yield Step(f"{name}, pipelined", partial(self._measure, name, sizes.pipeline))
-        if name == ONE:
-            yield Step(f"{SERVE}, pipelined", partial(self._measure, SERVE, sizes.pipeline))
+            yield from self._turn(ONE)
+        for name in (SERVE, ONE):
+            text = f"{name}, {sizes.pipeline} under way each"
+            yield Step(text, partial(self._measure, self._pipelined, name, sizes.pipeline, 0.0))
+        for _, name in product(range(sizes.side_rounds), (SERVE, ONE)):
+            text = f"{name}, {sizes.hop_rate:,.0f} a second"
+            yield Step(text, partial(self._measure, self._open, name, 1, sizes.hop_rate))
+        yield Step("a second gateway", self._add_gateway)
+        yield from self._turn(TWO_DOORS)
+        yield Step("a second market and a second writer", self._add_writer)
+        yield from self._turn(TWO)
+
+    def _turn(self, name: str) -> Iterator[Step]:
+        """Each measurement of several processes has one of the house beside it."""
+        for each in (SERVE, name):
+            yield Step(each, partial(self._measure, self._closed, each, 1, 0.0))
 
     async def _start(self, scene: Scene) -> str:
         stack = scene.stack
@@ -105,31 +105,29 @@ class ClusterSpeed:
         await self._cluster.until_apart(("main", EAST))
         return "each has a market, and follows the other's"
 
-    async def _measure(self, name: str, pipeline: int, scene: Scene) -> str:
-        found = await self._load(name, scene, pipeline=pipeline)
-        (self._closed if pipeline == 1 else self._pipelined)[name].append(found)
-        return _in_words(found)
-
-    async def _measure_open(self, name: str, rate: float, scene: Scene) -> str:
-        found = await self._load(name, scene, rate=rate)
-        self._open[name, rate] = found
-        return _in_words(found)
-
-    async def _load(
-        self, name: str, scene: Scene, pipeline: int = 1, rate: float = 0.0
-    ) -> FarLoaded:
+    async def _measure(
+        self,
+        found: dict[str, list[FarLoaded]],
+        name: str,
+        pipeline: int,
+        rate: float,
+        scene: Scene,
+    ) -> str:
         sizes = scene.sizes
         plan = FarLoad(
             connections=sizes.connections,
             auctions=sizes.far_auctions,
-            seconds=sizes.open_seconds if rate else sizes.seconds,
+            seconds=sizes.seconds,
             warmup=sizes.warmup,
             pipeline=pipeline,
             rate=rate,
             markets=("main", EAST) if name == TWO else ("main",),
         )
         roles = await self._roles(name, scene)
-        return await scene.crew.do(far_load.run, self._doors(name), plan, roles)
+        loaded = await scene.crew.do(far_load.run, self._doors(name), plan, roles)
+        found[name].append(loaded)
+        spent = ", ".join(f"{role} {us:.0f}" for role, us in loaded.us.items())
+        return f"{loaded.per_second:,.0f} bids a second, p99 {loaded.ms[99.0]:.1f} ms; µs: {spent}"
 
     def _doors(self, name: str) -> list[House]:
         assert self._cluster is not None, "it was started"
@@ -145,46 +143,35 @@ class ClusterSpeed:
         return {**self._cluster.pids, "Redis": [self._redis.pid], **postgres}
 
     def findings(self) -> Findings:
+        loops = {"closed": self._closed, "pipelined": self._pipelined, "open loop": self._open}
         lines = []
-        for load, found in (("closed", self._closed), ("pipelined", self._pipelined)):
+        for loop, found in loops.items():
             serves = median(one.per_second for one in found[SERVE])
-            lines += [_line(name, load, found[name], serves) for name in NAMES]
-        rows = []
-        rates = dict.fromkeys(rate for _, rate in self._open)
-        for rate in rates:
-            near, far = self._open[SERVE, rate], self._open[ONE, rate]
-            lines += [_line(name, "open loop", [self._open[name, rate]]) for name in (SERVE, ONE)]
-            rows += [_hop(target, percent, near, far, rate) for target, percent in HOPS.items()]
+            lines += [_line(name, loop, found[name], serves) for name in NAMES if name in found]
+        rows = [_hop("hop p50", 50.0, self._open), _hop("hop p99", 99.0, self._open)]
         return Findings(rows, Table("Several processes", HEAD, lines, NOTES))
 
 
-HOPS = {"hop p50": 50.0, "hop p99": 99.0}
-
-
-def _hop(target: str, percent: float, near: FarLoaded, far: FarLoaded, rate: float) -> Row:
-    here, there = near.ms[percent], far.ms[percent]
+def _hop(target: str, percent: float, found: Mapping[str, Sequence[FarLoaded]]) -> Row:
+    here, there = (median(one.ms[percent] for one in found[name]) for name in (SERVE, ONE))
+    rate = median(one.per_second for one in found[ONE])
     how = f"{there:.1f} ms, {here:.1f} ms in one process"
     return Row(target, f"{rate:,.0f} bids a second", max(there - here, LEAST_MS), how)
 
 
-def _line(name: str, load: str, found: Sequence[FarLoaded], serves: float = 0.0) -> tuple[str, ...]:
+def _line(name: str, loop: str, found: Sequence[FarLoaded], serves: float) -> tuple[str, ...]:
     rate = median(one.per_second for one in found)
     us = {role: median(one.us.get(role, 0.0) for one in found) for role in ROLES}
     whole = sum(us.values())
     return (
         name,
-        load,
+        loop,
         f"{rate:,.0f}",
-        f"{rate / serves:.2f}" if serves else "",
-        *(f"{median(one.ms[percent] for one in found):.1f}" for percent in HOPS.values()),
+        f"{rate / serves:.2f}",
+        *(f"{median(one.ms[percent] for one in found):.1f}" for percent in (50.0, 99.0)),
         *(f"{us[role]:.0f}" if us[role] else "" for role in ROLES),
         f"{whole:.0f}",
         f"{1e6 / whole:,.0f}" if whole else "",
         f"{max(one.load for one in found):.2f}",
         f"{sum(one.refused + one.unanswered for one in found):,}",
     )
-
-
-def _in_words(found: FarLoaded) -> str:
-    spent = ", ".join(f"{role} {us:.0f}" for role, us in found.us.items())
-    return f"{found.per_second:,.0f} bids a second, p99 {found.ms[99.0]:.1f} ms; µs: {spent}"

@@ -56,7 +56,8 @@ async def test_bids_and_watchers_at_two_gateways(
     found = await watch.measure(two_doors.doors[0], plan, behind)
     assert found.per_second == pytest.approx(20 * found.bids_per_second, rel=0.5)
     assert found.cores_of.keys() == roles.keys()
-    assert found.publishes >= found.bids_per_second, "one for the room, one for the answers"
+    assert found.publishes >= found.bids_per_second / 2, "a batch has few bids at this rate"
+    assert found.publish_us > 0
     assert found.per_core_second < found.per_second / found.cores_of["gateways"]
 
 
