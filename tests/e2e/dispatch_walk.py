@@ -37,9 +37,14 @@ ROOMS = (
     *(f"delivery:{job}" for job in JOBS),
     *(f"user:{name}" for name in (KEEPER, CUSTOMER, DAN, DEB, DOT, FAR)),
 )
-UNREACHABLE = {"dispatch.claim_returned", "dispatch.offer_open_again"}
+UNREACHABLE = {
+    "dispatch.claim_returned",
+    "dispatch.claim_revoked",
+    "dispatch.offer_open_again",
+}
 """Inside one process a neighbour answers in the same step, so nobody gives up waiting and nobody
-comes second meanwhile. tests/engine/domains/dispatch/test_neighbours.py has two processes."""
+comes second meanwhile. tests/engine/domains/dispatch/test_neighbours.py has two processes, and
+test_markets.py two markets."""
 
 CAUSES = {
     ("dispatch.ops_alerted", "alert"): e.Alert,
@@ -232,6 +237,9 @@ async def a_slow_driver(walk: Walk) -> None:
     """Late at the shop, silent, gone, and late at the door: operators hear of all of it."""
     await paid(walk, "slow")
     await take(walk, "slow", DAN)
+    # Heard of once more, which is written down when it is the last that was heard.
+    await walk.advance(5 * SECOND)
+    await ping(walk, DAN)
     await walk.advance(STALE_MS)
     await walk.advance(NO_PICKUP_MS)
     await walk.must(DAN, "dispatch.confirm_pickup", order="slow")

@@ -101,6 +101,7 @@ dispatch.create_zone          -    -    -    -    -    y    y    -    -    -    
 dispatch.decline_offer        -    -    -    -    -    -    -    -    y    -    -    -
 dispatch.enter_delivery_code  -    -    -    -    -    -    -    -    y    -    -    -
 dispatch.fail_delivery        -    -    -    -    -    y    y    -    -    -    -    -
+dispatch.free_driver          -    -    -    -    -    y    y    -    -    -    -    -
 dispatch.go_offline           -    -    -    -    -    -    -    -    y    -    -    -
 dispatch.go_online            -    -    -    -    -    -    -    -    y    -    -    -
 dispatch.object_pickup        -    -    -    -    -    -    -    y    -    -    -    -

@@ -310,6 +310,16 @@ class AssignDriver(OrderCommand, frozen=True, kw_only=True, tag="dispatch.assign
     reason: Reason = ""
 
 
+class FreeDriver(ZoneCommand, frozen=True, kw_only=True, tag="dispatch.free_driver"):
+    """Operators take a driver back whom another market has claimed and does not let go, for it is
+    gone. That market is told. As long as it answers, its own operators release the driver."""
+
+    ROLES: ClassVar[frozenset[str]] = OPS
+
+    driver: Id
+    reason: Reason = ""
+
+
 class OverrideDelivery(OrderCommand, frozen=True, kw_only=True, tag="dispatch.override_delivery"):
     """Operators say that it was delivered, without the code but with a photo."""
 

@@ -21,7 +21,7 @@ from engine.domains.dispatch.guards import (
 from engine.domains.dispatch.search import excluded_from, waves_from
 from engine.domains.dispatch.state import Job, Zone
 from engine.domains.dispatch.terms import driver_key, job_key
-from engine.kernel.ids import split_address
+from engine.kernel.ids import MARKET_MARK, split_address
 from engine.kernel.outcome import Rejected
 
 
@@ -85,17 +85,43 @@ def release(state: Zone, command: c.ReleaseDriver, ctx: Context) -> Decision:
     refusal = None if is_ops(ctx) else not_the_driver(job, ctx)
     if refusal := refusal or out_of_place(job, command) or no_reason(command.reason):
         return refusal
-    released = e.DriverReleased(
-        order=command.order,
+    return released(state, job, ctx.actor.user, command.reason, ctx)
+
+
+def released(state: Zone, job: Job, by: str, reason: str, ctx: Context) -> list[Event]:
+    """The driver has the job no more, and is not asked for it again."""
+    gone = e.DriverReleased(
+        order=job.terms.order,
         driver=job.driver,
-        reason=command.reason,
-        by=ctx.actor.user,
+        reason=reason,
+        by=by,
         driver_zone=job.driver_zone,
         claim=job.driver_claim,
         frees=(job_key(job.driver),),
     )
     excluded = excluded_from(job, {job.driver: "RELEASED"})
-    return [released, *waves_from(state, job, 1, ctx, excluded)]
+    return [gone, *waves_from(state, job, 1, ctx, excluded)]
+
+
+def free_driver(state: Zone, command: c.FreeDriver, ctx: Context) -> Decision:
+    """Only from another market: in this one there is a job that can be released."""
+    driver = state.drivers.get(command.driver)
+    if driver is None:
+        return not_eligible("this driver is unknown here")
+    if refusal := no_reason(command.reason):
+        return refusal
+    if MARKET_MARK not in driver.order_zone:
+        return no_such_step(f"{driver.state}, and no other market has the driver", command)
+    return [
+        e.ClaimRevoked(
+            claim=driver.claim,
+            driver=command.driver,
+            zone=driver.order_zone,
+            order=driver.order,
+            by=ctx.actor.user,
+            reason=command.reason,
+        )
+    ]
 
 
 def override(state: Zone, command: c.OverrideDelivery, ctx: Context) -> Decision:

@@ -349,6 +349,18 @@ class ClaimReleased(Event, frozen=True, tag="dispatch.claim_released"):
     driver: str
 
 
+class ClaimRevoked(Event, frozen=True, tag="dispatch.claim_revoked"):
+    """Operators have taken the driver back from a market that does not answer."""
+
+    claim: str
+    driver: str
+    zone: str
+    """Of the job."""
+    order: str
+    by: str
+    reason: str
+
+
 class NeighbourOffered(Event, frozen=True, tag="dispatch.neighbour_offered"):
     """A driver of this zone has an offer of a neighbour."""
 

@@ -118,7 +118,7 @@ def on_claim_confirmed(state: Zone, event: e.ClaimConfirmed, _: Millis) -> None:
     state.drivers[event.driver].is_shown = event.is_shown
 
 
-def on_claim_released(state: Zone, event: e.ClaimReleased, at: Millis) -> None:
+def on_claim_released(state: Zone, event: e.ClaimReleased | e.ClaimRevoked, at: Millis) -> None:
     driver = state.drivers[event.driver]
     assert driver.claim == event.claim, "released by another claim"
     free_driver(state, event.driver, driver.order, at)
@@ -137,4 +137,5 @@ EVOLVE: Mapping[type[Event], Callable[[Zone, Any, Millis], None]] = {
     e.ClaimAnswered: on_claim_answered,
     e.ClaimConfirmed: on_claim_confirmed,
     e.ClaimReleased: on_claim_released,
+    e.ClaimRevoked: on_claim_released,
 }

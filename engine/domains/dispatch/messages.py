@@ -93,6 +93,16 @@ class ReleaseClaim(Message, frozen=True, tag="dispatch.release_claim"):
     driver: str
 
 
+class RevokeClaim(Message, frozen=True, tag="dispatch.revoke_claim"):
+    """Our operators have taken the driver back: you did not answer."""
+
+    order: str
+    claim: str
+    driver: str
+    by: str
+    reason: str
+
+
 class OpenDelivery(Message, frozen=True, tag="delivery.open_delivery"):
     """To a delivery's room: this is to be delivered."""
 

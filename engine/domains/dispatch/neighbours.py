@@ -11,8 +11,9 @@ from engine.domains.dispatch import events as e
 from engine.domains.dispatch import messages as m
 from engine.domains.dispatch.decide_driver import elsewhere_of
 from engine.domains.dispatch.decide_offer import assigned_from_neighbour
+from engine.domains.dispatch.decide_staff import released
 from engine.domains.dispatch.search import gathered, is_left_without, move_on, near, withdraw
-from engine.domains.dispatch.state import Claim, Job, Zone
+from engine.domains.dispatch.state import WITH_DRIVER, Claim, Job, Zone
 from engine.domains.dispatch.terms import as_known_to, job_key, local_offer
 
 
@@ -167,3 +168,19 @@ def release_claim(state: Zone, message: m.ReleaseClaim, _: Context) -> Decision:
     if driver is None or driver.claim != message.claim:
         return ()
     return [e.ClaimReleased(claim=message.claim, driver=message.driver)]
+
+
+def revoke_claim(state: Zone, message: m.RevokeClaim, ctx: Context) -> Decision:
+    """The driver's own market did not hear from us, and has taken them back. Who has the package
+    already is not replaced: operators must look after it."""
+    job = state.jobs.get(message.order)
+    if job is None:
+        return ()
+    if claim := _pending(job, message.claim):
+        return claim_failed(state, job, claim, "DRIVER_NOT_ELIGIBLE", ctx)
+    if job.driver_claim != message.claim or job.status not in WITH_DRIVER:
+        return ()
+    if job.status == "DRIVER_ASSIGNED":
+        return released(state, job, message.by, message.reason, ctx)
+    note, driver = message.reason, message.driver
+    return [e.OpsAlerted(alert="DRIVER_GONE", order=message.order, driver=driver, note=note)]

@@ -268,6 +268,18 @@ def _on_claim_answered(state: Zone, event: e.ClaimAnswered, ctx: Context) -> Rea
     return told + _elsewhere(event.driver, event.elsewhere, is_offline=False)
 
 
+def _on_claim_revoked(_: Zone, event: e.ClaimRevoked, __: Context) -> Reactions:
+    message = m.RevokeClaim(
+        order=event.order,
+        claim=event.claim,
+        driver=event.driver,
+        by=event.by,
+        reason=event.reason,
+    )
+    ended = n.JobEnded(order=event.order, cause="RELEASED")
+    return (Send(zone_room(event.zone), message), Notify(event.driver, ended))
+
+
 def _on_neighbour_offered(state: Zone, event: e.NeighbourOffered, _: Context) -> Reactions:
     """Who is not to be had any more gives the offer back at once."""
     driver = state.drivers[event.driver]
@@ -366,6 +378,7 @@ _REACTIONS: Mapping[type[Event], Callable[[Zone, Any, Context], Reactions]] = {
     e.ClaimFailed: _on_claim_failed,
     e.ClaimReturned: _on_claim_returned,
     e.ClaimAnswered: _on_claim_answered,
+    e.ClaimRevoked: _on_claim_revoked,
     e.NeighbourOffered: _on_neighbour_offered,
     e.DriverOffline: _on_offline,
     e.DriverAssigned: _on_assigned,

@@ -104,7 +104,7 @@ def result(state: Zone, command: Any, events: Sequence[Event], ctx: Context) -> 
             return {"order": command.order, "version": state.jobs[command.order].code_version}
         case c.AcceptOffer() | c.DeclineOffer():
             return _offer_result(state, command)
-        case c.CreateZone() | c.ConfigureZone() | c.RateDriver():
+        case c.CreateZone() | c.ConfigureZone() | c.RateDriver() | c.FreeDriver():
             return {"zone": state.zone}
         case c.ArriveAtCustomer() if command.order is None:
             return _order_result(state, state.assigned[ctx.actor.user])

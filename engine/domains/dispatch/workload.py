@@ -271,6 +271,13 @@ def _assign(_: Dice, turn: Turn) -> Asked:
     return _staff(turn), command
 
 
+def _free(_: Dice, turn: Turn) -> Asked:
+    command = c.FreeDriver(
+        id=turn.id, zone=_home_of(turn.driver), driver=turn.driver, reason="that market is gone"
+    )
+    return _staff(turn), command
+
+
 def _retry(_: Dice, turn: Turn) -> Asked:
     return _staff(turn), c.RetrySearch(id=turn.id, order=turn.order, ask_again=True)
 
@@ -316,7 +323,7 @@ def _accept(dice: Dice, turn: Turn) -> Asked:
 _ANYTHING: tuple[Maker, ...] = (
     *(_create, _configure, _appear, _move, _offline, _further, _paid, _accept, _answer),
     *(_pick_up, _give_back, _arrive, _enter, _ask, _assign, _retry, _fail, _override),
-    *(_call_off, _returned, _reject),
+    *(_call_off, _returned, _reject, _free),
 )
 _STEPS: Mapping[str, tuple[Maker, ...]] = {
     "PENDING_SHOP_APPROVAL": (*(_accept,) * 4, _reject, _ask),

@@ -130,6 +130,10 @@ def release(order: str = "o1", reason: str = "a flat tyre") -> c.ReleaseDriver:
     return c.ReleaseDriver(id="c", order=order, reason=reason)
 
 
+def free(driver: Actor, reason: str = "main is gone") -> c.FreeDriver:
+    return c.FreeDriver(id="c", zone="z1", driver=driver.user, reason=reason)
+
+
 def retry(order: str = "o1", **changes: Any) -> c.RetrySearch:
     return c.RetrySearch(id="c", order=order, **changes)
 

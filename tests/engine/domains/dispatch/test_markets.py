@@ -36,6 +36,7 @@ from tests.engine.domains.dispatch.cast import (
     code,
     create_zone,
     decline,
+    free,
     north,
     offline,
     online,
@@ -80,12 +81,13 @@ class Markets:
 
     def carry(self) -> None:
         """Until no letter is left."""
-        while any(self._carry_from(market) for market in self.cores):
+        while any(self.carry_from(market) for market in self.cores):
             pass
         for market in self.cores:
             assert DEAD_LETTERS not in self.cores[market].rooms, "a letter was refused"
 
-    def _carry_from(self, market: str) -> bool:
+    def carry_from(self, market: str) -> bool:
+        """The letters that a market has written until now, and not what is answered."""
         other = EAST if market == MAIN else MAIN
         sent = [r for r in self.log[market] if r.room == f"outbox:{other}"]
         new = sent[self._taken[market] :]
@@ -208,6 +210,64 @@ def test_markets_may_have_orders_of_the_same_name(markets: Markets) -> None:
     assert claim != asked.claim, "a claim says which market it is of"
     east.step(ReleaseClaim(claim=claim, driver="ben"), "zone:z1", THE_HOUSE, markets.now)
     assert markets.zone(EAST).drivers["ben"].order_zone == "z1@main"
+
+
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_operators_take_a_driver_back_from_a_market_that_is_gone(
+    markets: Markets, has_answered: bool
+) -> None:
+    """Nothing else does. Should the market come back, it looks for somebody else, whether it has
+    heard of the driver's yes or not."""
+    markets.must(MAIN, BEN, take(offered(markets)))
+    if has_answered:
+        markets.carry()
+    else:
+        markets.carry_from(MAIN)
+    assert markets.zone(EAST).drivers["ben"].state == "BUSY"
+    refused = markets.ask(EAST, MOD, free(BEN, reason=" "))
+    assert isinstance(refused, Rejected)
+    assert refused.code.name == "REASON_REQUIRED"
+    markets.must(EAST, MOD, free(BEN))
+    assert markets.zone(EAST).drivers["ben"].state == "AVAILABLE"
+    assert markets.heard(EAST, "ben", "dispatch.job_ended")[0]["cause"] == "RELEASED"
+    markets.carry()
+    assert markets.zone(MAIN).assigned == {}
+    assert markets.zone(MAIN).jobs["o1"].driver == ""
+    assert markets.zone(EAST).drivers["ben"].state == "AVAILABLE"
+
+
+def test_a_package_on_its_way_stays_with_its_driver(markets: Markets) -> None:
+    """Who has been taken back may have it in their hands: operators hear of it, and the delivery
+    ends as any other. It does not end the job that the driver has got since."""
+    markets.must(MAIN, BEN, take(offered(markets)))
+    markets.carry()
+    markets.must(MAIN, BEN, pick_up())
+    markets.must(EAST, MOD, free(BEN))
+    markets.order("o2", EAST)
+    markets.must(EAST, BEN, take(markets.heard(EAST, "ben", "dispatch.offer_made")[-1]["offer"]))
+    markets.carry()
+    alerts = [r.event for r in markets.log[MAIN] if b'"alert":"DRIVER_GONE"' in r.event]
+    assert len(alerts) == 1
+    markets.must(MAIN, BEN, code(right_code()))
+    markets.carry()
+    assert markets.zone(MAIN).jobs["o1"].status == "COMPLETED"
+    assert markets.zone(EAST).assigned == {"ben": "o2"}
+
+
+def test_a_driver_of_the_own_market_is_released_and_not_freed(markets: Markets) -> None:
+    """There is a job, whose operators may say so."""
+    markets.order("o2", EAST)
+    for state in ("AVAILABLE", "BUSY"):
+        refused = markets.ask(EAST, MOD, free(BEN))
+        assert isinstance(refused, Rejected)
+        assert refused.code.name == "INVALID_TRANSITION"
+        assert str(refused.details["status"]).startswith(state)
+        if state == "AVAILABLE":
+            offer = markets.heard(EAST, "ben", "dispatch.offer_made")[-1]["offer"]
+            markets.must(EAST, BEN, take(offer))
+    refused = markets.ask(EAST, MOD, free(MOD))
+    assert isinstance(refused, Rejected)
+    assert refused.code.name == "DRIVER_NOT_ELIGIBLE"
 
 
 def test_who_is_online_in_two_markets_has_one_job_in_each_at_most(markets: Markets) -> None:
