@@ -16,6 +16,7 @@ from engine.contract import Dice, tag_of
 WORDS = (
     *("a0", "a1", "a2", "v0", "v1", "g1", "ann", "bob", "dora", "meg", "w1", "w2", "j1", "p1"),
     *("order.e0", "gig.e1", "service.e2", "i1"),
+    "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     *("USD", "NGN", "EUR", "wallet"),
     *("1234", "123456", "1-1.z1", "ada@example.com", "+2348030000001", "Paper-hat-1", "paper ada"),
     *("auction:a0", "auction:a1", "auction_group:g1", "user:ann", "user:bob", "ledger:USD"),
