@@ -96,10 +96,10 @@ class Door:
             return cursor
         counts, now_ms = self._out.counts, time.time_ns() // 1_000_000
         for entry, fields in found[0][1]:
-            counts.entries += 1
-            # The two clocks need not agree.
-            counts.waited_ms += max(now_ms - written_ms(entry), 0)
-            self._reception.take(fields[1])
+            if self._reception.take(fields[1]):
+                counts.entries += 1
+                # The two clocks need not agree.
+                counts.waited_ms += max(now_ms - written_ms(entry), 0)
             cursor = cursor_of(entry)
         self._reading.read_to(cursor)
         self._sink.gate(partial(self._settled, cursor), None)

@@ -54,18 +54,19 @@ class Reception:
             wire.Alive: lambda at, asked: None,
         }
 
-    def take(self, body: bytes) -> None:
-        """An entry of the stream."""
+    def take(self, body: bytes) -> bool:
+        """An entry of the stream. False: it is no gateway's, such as the one that a door adds."""
         try:
             asked = wire.decode_asked(body)
         except msgspec.MsgspecError as problem:
             logger.error("an entry of the stream cannot be read: %s", problem)
-            return
+            return False
         gateway, requests = asked.gateway, asked.requests
         if requests and not self._guests.hear(gateway) and type(requests[0]) is not wire.Arrive:
             self._out.to_gateway(gateway, wire.Stranger())
         for request in requests:
             self._by_type[type(request)](gateway, request)
+        return bool(gateway)
 
     def _arrive(self, gateway: str, request: wire.Arrive) -> None:
         self._guests.begin(gateway)
