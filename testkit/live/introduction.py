@@ -22,6 +22,7 @@ def introduction(houses: Sequence[House], data: str, log: str, token: str) -> st
         f"  kill -9 $(cat {data}/main.writer)    # whoever serves main; see it go on",
         f"  kill -9 $(cat {data}/g1.pid)    # a gateway",
         f'  make load ARGS="--data {data} --host {doors}"    # a page to add people by the hundred',
+        f"  {outcry} top --postgres {url} {' '.join(house.address for house in gateways)}",
         f"  {outcry} shards --postgres {url}    # who serves which market",
         f"  {outcry} token --data {data} --user boss --role admin    # tokens for all gateways",
         "Join in; a market is named in the URL:",

@@ -20,6 +20,8 @@ from testkit.process import Process, run, start
 from testkit.redis import RedisFailed, RedisServer, find_binary
 from tests.deploy.files import compose, config_of, filled, instruction, kubernetes, required
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 ORDER = ("engine1", "engine2", "gateway1", "gateway2")
 SECRET = "0123456789abcdef" * 4
 

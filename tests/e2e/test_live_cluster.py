@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from testkit.client import connected
-from testkit.process import Process, start
+from testkit.process import Process, run, start
 from testkit.redis import RedisFailed, find_binary
+
+pytestmark = pytest.mark.xdist_group("cluster")
 
 LIVES = r"main: w\d, [1-9]\d* bids/s.*; east: w\d, [1-9]\d* bids/s"
 
@@ -27,12 +30,19 @@ def redis_binary() -> Path:
 
 @pytest.fixture
 async def live(tmp_path: Path, redis_binary: Path) -> AsyncIterator[Process]:
-    """`make cluster` at free ports; what is killed comes back after ten seconds."""
+    """`make cluster` at free ports; with bids in both markets; what is killed comes back after
+    ten seconds."""
     flags = ("--port", "0", "--engine-port", "0", "--again-after", "10", "--data", str(tmp_path))
     process = await start(*flags, module="testkit.live")
     try:
+        await process.out.until("^Open Outcry is live")
+        await process.out.until(LIVES)
         yield process
     finally:
+        # A kill would leave all that it has started behind.
+        if process.lives:
+            process.stop()
+            await process.ended()
         await process.close()
 
 
@@ -44,7 +54,6 @@ def number_in(file: Path) -> int:
 async def test_the_market_goes_on_after_its_writer_is_killed(live: Process, tmp_path: Path) -> None:
     """The death is told, and who serves instead after which pause; the dead one comes back, and
     whoever joins by the printed lines is let in."""
-    await live.out.until(LIVES)
     text = live.out.text
     websocket = re.search(r"(ws://\S+)\?market=main", text)
     token = re.search(r'"token":"([^"]+)"', text)
@@ -64,9 +73,24 @@ async def test_the_market_goes_on_after_its_writer_is_killed(live: Process, tmp_
     assert not live.err.text
 
 
+async def test_the_commands_that_it_prints_can_be_typed(live: Process) -> None:
+    """Who serves what, the figures of all processes, a token."""
+    typed = re.findall(r"^  (\S+outcry) (.*)$", live.out.text, re.MULTILINE)
+    said = {}
+    for _, arguments in typed:
+        words = shlex.split(arguments, comments=True)
+        once = ["--once"] if words[0] == "top" else []
+        finished = await run(*words, *once)
+        assert finished.code == 0, finished.err
+        said[words[0]] = finished.out
+    assert set(said) == {"shards", "token", "top"}
+    assert re.search(r"^main\b.*\bw\d\b", said["shards"], re.MULTILINE)
+    for name in ("w1", "w2", "g1", "g2"):
+        assert name in said["top"]
+
+
 async def test_it_ends_and_leaves_no_process_behind(live: Process, tmp_path: Path) -> None:
     """SIGTERM: all parts end in good order, and their numbers are free."""
-    await live.out.until(LIVES)
     numbers = [number_in(tmp_path / f"{part}.pid") for part in ("w1", "w2", "g1", "g2")]
     live.stop()
     assert await live.ended() == 0
