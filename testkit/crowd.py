@@ -81,7 +81,7 @@ class Crowd:
     async def accepted(self) -> None:
         """Await the next accepted bid."""
         self._accepted.clear()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await self._accepted.wait()
 
     async def stop(self) -> None:

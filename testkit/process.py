@@ -15,7 +15,7 @@ from runtime.config import Config
 from runtime.tokens import issue_token
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 _READY = r"ready at (http://\S+)"
 

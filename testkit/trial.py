@@ -30,7 +30,7 @@ AT_ONCE = 24
 PAGE = 1_000
 FUNDS = 10**15
 """Minor units: more than anybody can bid."""
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 TICK_S = 0.05
 
 Hurt = Callable[[Cluster, Random], Awaitable[None]]
