@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.domains.custody.codes import CODES
+from engine.domains.custody.links import link_for
 from engine.kernel.time import HOUR, MINUTE
+from runtime.config import Config
+from runtime.tokens import vault_of
 from tests.e2e.custody_walk import (
     COURIER,
     RECIPIENT,
@@ -270,3 +273,46 @@ async def test_every_code_of_custody_is_said(on_sqlite: Place) -> None:
         heard: set[str] = set()
         await codes_of_custody(walk, heard)
         assert heard == {code.name for code in CODES} | {"KYC_REQUIRED"}
+
+
+async def test_a_stranger_is_told_the_same_of_every_parcel(on_sqlite: Place) -> None:
+    """With a token and without one, with another parcel's link, over websocket and HTTP: neither
+    whether it has arrived nor who has it."""
+    async with on_sqlite.serve("--test-clock") as server, walking(server) as walk:
+        await walk.fund(SENDER)
+        for parcel in ("old", "new"):
+            await planned(walk, parcel)
+        await at_the_door(walk, "old")
+        await photograph(walk, "old", 3, COURIER)
+        assert await status(walk, "old") == "DELIVERED"
+        vault = vault_of(Config(data=str(on_sqlite.data)))
+        for who, link in (("eve", ""), (GUEST, ""), (GUEST, link_for(vault, "other", 1))):
+            told = [await refusals(walk, who, parcel, link) for parcel in ("old", "new")]
+            assert told[0] == told[1]
+            assert {code for code, *_ in told[0]} == {"FORBIDDEN" if who else "UNAUTHENTICATED"}
+        for room in ("shipment:old", "shipment:new"):
+            answer = await walk.door.get(f"/v1/rooms/{room}")
+            assert answer.status_code == 401
+            assert "DELIVERED" not in answer.text
+
+
+async def refusals(walk: Walk, who: str, parcel: str, link: str) -> list[tuple[Any, ...]]:
+    """What somebody is told who tries what a party may do."""
+    of = {"shipment": parcel, "link": link}
+    asked: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("show_qr", {"step_seq": 3}),
+        ("reissue_qr", {"step_seq": 3}),
+        ("request_upload", {}),
+        ("open_photo", {"file": "f"}),
+        ("confirm_receipt", {"receiver_name": "Eve"}),
+        ("report_problem", {"kind": "LOSS"}),
+        ("rate_carrier", {"step_seq": 1, "stars": 1}),
+        ("track", {}),
+        ("export_epcis", {}),
+    )
+    told = []
+    for verb, fields in asked:
+        reply = await walk.ask(who, f"custody.{verb}", **fields, **of)
+        assert not reply.ok, f"{verb} is taken from {who!r}"
+        told.append((reply.code, reply.message, str(reply.details)))
+    return told
