@@ -57,9 +57,11 @@ class Sizes(Struct, frozen=True):
     """That a chain of four people passes on in a round."""
     far_auctions: int = 8
     """Bid in through several gateways, over all markets."""
-    hop_rate: float = 2_000.0
+    hop_rate: float = 1_000.0
     """Bids a second at which one process is compared with two and Redis between."""
     far_idle: int = 5_000
+    message_rate: float = 500.0
+    """Bids a second that one watcher hears of at another gateway."""
     takeovers: int = 3
     """Of each kind."""
     people: int = 150
@@ -101,6 +103,7 @@ QUICK = Sizes(
     far_auctions=2,
     hop_rate=100.0,
     far_idle=500,
+    message_rate=100.0,
     takeovers=1,
     people=10,
     people_seconds=5.0,

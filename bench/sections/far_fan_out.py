@@ -17,6 +17,7 @@ from bench.watch import Backstage, Watch, Watched
 from testkit.redis import RedisServer, find_binary
 
 KIB = 1_024
+AWAY = "away"
 
 HEAD = (
     "gateways",
@@ -51,6 +52,7 @@ class FarFanOut:
         self._cluster: Cluster | None = None
         self._redis: RedisServer | None = None
         self._idle: Idle | None = None
+        self._message_us = 0.0
         self._found: dict[tuple[int, str], list[Watched]] = defaultdict(list)
 
     def steps(self, sizes: Sizes) -> Iterator[Step]:
@@ -63,6 +65,8 @@ class FarFanOut:
             for name, rate in loads.items():
                 text = f"{sizes.watchers:,} watchers at {gateways} gateways, {name}"
                 yield Step(text, partial(self._measure, gateways, name, rate))
+        text = f"one watcher at the second gateway, {sizes.message_rate:,.0f} bids a second"
+        yield Step(text, self._measure_messages)
 
     async def _start(self, scene: Scene) -> str:
         stack = scene.stack
@@ -99,6 +103,17 @@ class FarFanOut:
         self._found[gateways, name].append(found)
         return f"{found.per_second:,.0f} deliveries a second, p99 {found.ms[99.0]:.1f} ms"
 
+    async def _measure_messages(self, scene: Scene) -> str:
+        assert self._cluster is not None, "it was started"
+        assert self._redis is not None, "it was started"
+        sizes, (home, away) = scene.sizes, self._cluster.doors
+        plan = Watch(1, sizes.connections, sizes.message_rate, sizes.seconds, sizes.warmup)
+        behind = Backstage([away], {AWAY: [away.pid]}, self._redis.socket_path)
+        found = await scene.crew.do(watch.run, home, plan, behind)
+        # Half of what is published are answers, for the other gateway.
+        self._message_us = found.cores_of[AWAY] / (found.publishes / 2) * 1e6
+        return f"{self._message_us:.0f} µs for each message"
+
     def findings(self) -> Findings:
         assert self._idle is not None, "it was measured"
         kib = self._idle.bytes_each / KIB
@@ -112,7 +127,11 @@ class FarFanOut:
             per_core = median(one.per_core_second for one in found)
             rows.append(Row("fan-out", case, per_core, "CPU of writer, gateways and Redis"))
             lines.append(_line(gateways, name, found))
-        return Findings(rows, Table("Watchers at gateways", HEAD, lines, NOTES))
+        single = (
+            "A message from Redis with its events for one watcher costs a gateway "
+            f"{self._message_us:.0f} µs, where nobody bids: a room in which few listen."
+        )
+        return Findings(rows, Table("Watchers at gateways", HEAD, lines, (*NOTES, single)))
 
 
 def _behind_kib(found: Idle) -> float:
