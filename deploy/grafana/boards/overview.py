@@ -27,7 +27,9 @@ OVERVIEW = Board(
         stat("Connections", "sum(outcry_connections)"),
         stat(
             "Markets without a writer",
-            "count(count by (market) (outcry_records_total)) - sum(outcry_ready)",
+            "count(count by (market)"
+            "(outcry_ready or outcry_standby_ready or outcry_writer_silent_seconds))"
+            " - (sum(outcry_ready) or vector(0))",
             "short",
             1,
         ),
