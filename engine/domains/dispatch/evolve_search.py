@@ -44,8 +44,9 @@ def on_opened(state: Zone, event: e.SearchOpened, _: Millis) -> None:
     job = state.jobs[event.order]
     job.status = "SEARCHING"
     job.wave, job.search = event.wave, event.search
-    job.asked, job.found, job.gathers = list(event.asked), [], True
-    job.waits_until = event.waits_until
+    job.gathers, job.waits_until = True, event.waits_until
+    if not event.waits_until:
+        job.asked, job.found = list(event.asked), []
     if not event.again:
         job.tried = []
     if event.mode == "batched":

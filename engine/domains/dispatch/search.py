@@ -124,10 +124,12 @@ def same_wave(
     batch_at: Millis | None = None,
     waits_until: Millis = 0,
 ) -> list[Event]:
-    """The next batch is of the same circle: it is not widened as long as somebody is left in it."""
-    asked = _in_reach(state, job, job.wave)
+    """The next batch is of the same circle: it is not widened as long as somebody is left in it.
+    While the job only waits, what neighbours have answered, or will, still holds."""
+    asked = () if waits_until else _in_reach(state, job, job.wave)
     opened = _opened(state, job, job.wave, ctx, asked, excluded, batch_at)
-    return [replace(opened, again=True, waits_until=waits_until)]
+    search = job.search if waits_until else opened.search
+    return [replace(opened, search=search, again=True, waits_until=waits_until)]
 
 
 def nobody(job: Job) -> list[Event]:

@@ -15,7 +15,7 @@ from engine.core import Applied, Core, Outcome, Room
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch.geo import Place
 from engine.domains.dispatch.state import Zone
-from engine.domains.dispatch.terms import Neighbour, zone_room
+from engine.domains.dispatch.terms import Mode, Neighbour, zone_room
 from engine.kernel.actor import THE_HOUSE, Actor
 from engine.kernel.ids import MAIN, in_market, split_address
 from engine.kernel.market import BUILT_IN
@@ -100,7 +100,7 @@ class Shards:
         assert isinstance(outcome, Outcome), f"{command}: {outcome}"
         return outcome
 
-    def order(self, zone: str, order: str, pickup: Place) -> None:
+    def order(self, zone: str, order: str, pickup: Place, mode: Mode = "broadcast") -> None:
         """A paid order that its shop has accepted."""
         money = Deposit(id="c", user=CUSTOMER.user, amount=TOTAL, currency="NGN", reference=order)
         share = ShareTerms("keeper", "seller", TOTAL)
@@ -116,8 +116,8 @@ class Shards:
         self.must(zone, BOSS, money)
         self.must(zone, BOSS, opened)
         self.must(zone, CUSTOMER, Fund(id="c", escrow=escrow))
-        terms = paid(order, zone, pickup=pickup, dropoff=pickup, shop_approval="auto")
-        self.must(zone, HOOK, terms)
+        terms = {"pickup": pickup, "dropoff": pickup, "shop_approval": "auto", "mode": mode}
+        self.must(zone, HOOK, paid(order, zone, **terms))
 
     def deliver(self, index: int = 0, *, again: bool = False) -> None:
         """One message of the pipe arrives; it may stay in the pipe, to arrive again."""

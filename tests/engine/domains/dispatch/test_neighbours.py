@@ -1,6 +1,7 @@
 """Drivers of a neighbour zone, by messages only (dispatch 1, Home; invariant 1 over all zones)."""
 
 from random import Random
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ from engine.domains.dispatch.terms import (
     CLAIM_WAIT_MS,
     NEIGHBOUR_WAIT_MS,
     PING_MS,
+    Mode,
     Neighbour,
 )
 from engine.kernel.actor import DRIVER, Actor
@@ -260,17 +262,17 @@ def test_messages_may_come_twice(shards: Shards) -> None:
 @pytest.mark.parametrize("apart", [False, True], ids=["one_market", "two_markets"])
 @pytest.mark.parametrize("seed", range(30))
 def test_no_driver_is_claimed_twice(seed: int, apart: bool) -> None:
-    """A random town: offers over the border, messages late, mixed up and repeated."""
+    """A random town: offers over the border in every mode, messages late, mixed up and repeated."""
     dice = Random(seed)
     shards = Shards(dice, apart=apart)
     town = Town(shards, dice)
-    for number in range(150):
+    for number in range(200):
         town.act(number)
         for _ in range(dice.randrange(8)):
             if shards.pipe:
                 again = dice.random() < 0.1
                 shards.deliver(dice.randrange(len(shards.pipe)), again=again)
-        shards.advance(dice.choice((0, 0, 0, 50, 200, 800, 6_000)))
+        shards.advance(dice.choice((0, 0, 0, 50, 200, 800, 2_000, 6_000, 15_000)))
     shards.deliver_all()
     shards.check_at_rest()
     assert town.assigned, "a run in which nobody is assigned proves nothing"
@@ -310,7 +312,8 @@ class Town:
         state = shards.zone(zone)
         match dice.randrange(9):
             case 0 | 1:
-                shards.order(zone, f"o{number}", self._place())
+                mode = dice.choice(get_args(Mode))
+                shards.order(zone, f"o{number}", self._place(), mode)
             case 2 | 3 | 4:
                 self._answer(zone)
             case 5:
