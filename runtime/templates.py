@@ -68,6 +68,15 @@ LETTERS: Mapping[str, Template] = {
         "{name}, your parcel {shipment} has been delivered. If that is not so, tell us through the "
         "link that we sent you.",
     ),
+    "shipment-held-up": Template(
+        "Your parcel is held up",
+        "{name}, something is wrong with your parcel {shipment}, and we are looking into it. The "
+        "link that we sent you shows how it stands.",
+    ),
+    "shipment-not-coming": Template(
+        "Your parcel is not coming",
+        "{name}, your parcel {shipment} is not coming: {why}. Its sender knows, too.",
+    ),
     "shipment-link": Template(
         "A parcel is on its way to you",
         "{name}, a parcel is on its way to you: {shipment}. Follow it, and confirm that you have "

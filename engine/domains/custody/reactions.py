@@ -159,7 +159,22 @@ def errands(state: Shipment, event: Event, ctx: Context) -> Iterable[Errand]:
             return _letters(state, "shipment-delivered", {})
         case e.StepReady(is_delivery=True):
             return _letters(state, "shipment-arriving", {}, event.expires_at)
-    return ()
+        case e.CustodyDisputed():
+            return _letters(state, "shipment-held-up", {})
+    why = _why_not_coming(event)
+    return _letters(state, "shipment-not-coming", {"why": why}) if why else ()
+
+
+def _why_not_coming(event: Event) -> str:
+    """In words for the recipient; the reasons that others gave are not for them."""
+    match event:
+        case e.ShipmentCancelled():
+            return "it was called off"
+        case e.ReturnStarted():
+            return "it goes back to its sender"
+        case e.CustodyResolved(outcome="LOST"):
+            return "it was lost"
+    return ""
 
 
 def _letters(

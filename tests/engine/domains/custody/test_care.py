@@ -1,5 +1,7 @@
 """On the way: tracking, problems, disputes, returns, losses (custody 3, H7, H11)."""
 
+from typing import Any
+
 import pytest
 
 from engine.domains.custody import commands as c
@@ -20,6 +22,7 @@ from tests.engine.domains.custody.cast import (
     SAM,
     TOM,
     at_the_door,
+    cancel,
     delivered,
     give_back,
     handed_on,
@@ -229,9 +232,37 @@ def test_no_letter_says_that_it_arrives_when_it_goes_back() -> None:
         picked_up(house)
         before = len(house.world.errands)
         house.given((MOD, give_back()))
-        assert len(house.world.errands) == before
-        handed = [one.template for one in house.world.errands if isinstance(one, Letter)]
-        assert handed == ["shipment-link"] * 2
+        sent = [one.template for one in house.world.errands if isinstance(one, Letter)]
+        assert sent[before:] == ["shipment-not-coming"] * 2
+        assert sent[:before] == ["shipment-link"] * 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ((SAM, cancel("too dear")), "it was called off"),
+        ((MOD, give_back("sam has not paid")), "it goes back to its sender"),
+        ((MOD, resolve("LOST", "tom drank it")), "it was lost"),
+        ((MOD, resolve("RETURNING", "it is broken")), "it goes back to its sender"),
+    ],
+)
+def test_the_recipient_is_told_that_it_does_not_come(asked: Any, why: str) -> None:
+    """H4: by letter, once for each address, and not in the words of others."""
+    with House() as house:
+        planned(house)
+        if not isinstance(asked[1], c.CancelShipment):
+            house.given((TOM, scan(token(house, 1), house.now)))
+        if isinstance(asked[1], c.ResolveCustody):
+            house.given((TOM, problem("LOSS")))
+            held_up = [one.template for one in house.world.errands if isinstance(one, Letter)]
+            assert held_up[-2:] == ["shipment-held-up"] * 2
+        house.given(asked)
+        last = house.world.errands[-2:]
+        assert [one.channel for one in last if isinstance(one, Letter)] == ["email", "sms"]
+        for one in last:
+            assert isinstance(one, Letter)
+            assert one.template == "shipment-not-coming"
+            assert one.fields == {"shipment": "s1", "name": "Rita", "why": why}
 
 
 def test_letters_say_when_it_arrives_and_when_it_has() -> None:
