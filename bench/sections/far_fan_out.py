@@ -52,7 +52,7 @@ class FarFanOut:
         self._cluster: Cluster | None = None
         self._redis: RedisServer | None = None
         self._idle: Idle | None = None
-        self._message_us = 0.0
+        self._message_us = self._message_events = 0.0
         self._found: dict[tuple[int, str], list[Watched]] = defaultdict(list)
 
     def steps(self, sizes: Sizes) -> Iterator[Step]:
@@ -107,11 +107,13 @@ class FarFanOut:
         assert self._cluster is not None, "it was started"
         assert self._redis is not None, "it was started"
         sizes, (home, away) = scene.sizes, self._cluster.doors
-        plan = Watch(1, sizes.connections, sizes.message_rate, sizes.seconds, sizes.warmup)
+        plan = Watch(1, sizes.connections, sizes.message_rate, sizes.open_seconds, sizes.warmup)
         behind = Backstage([away], {AWAY: [away.pid]}, self._redis.socket_path)
         found = await scene.crew.do(watch.run, home, plan, behind)
         # Half of what is published are answers, for the other gateway.
-        self._message_us = found.cores_of[AWAY] / (found.publishes / 2) * 1e6
+        messages = max(found.publishes / 2, 1)
+        self._message_us = found.cores_of[AWAY] / messages * 1e6
+        self._message_events = found.bids_per_second / messages
         return f"{self._message_us:.0f} µs for each message"
 
     def findings(self) -> Findings:
@@ -128,8 +130,8 @@ class FarFanOut:
             rows.append(Row("fan-out", case, per_core, "CPU of writer, gateways and Redis"))
             lines.append(_line(gateways, name, found))
         single = (
-            "A message from Redis with its events for one watcher costs a gateway "
-            f"{self._message_us:.0f} µs, where nobody bids: a room in which few listen."
+            f"A message from Redis with {self._message_events:.1f} events for one watcher costs a "
+            f"gateway {self._message_us:.0f} µs, where nobody bids: a room in which few listen."
         )
         return Findings(rows, Table("Watchers at gateways", HEAD, lines, (*NOTES, single)))
 
