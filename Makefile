@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run cluster test check bench load sim fuzz lock clean
+.PHONY: help run cluster test check bench load sim faults fuzz lock clean
 
 help: ## List the targets
 	@echo 'Targets (pass options on with ARGS="...", choose the interpreter with PYTHON=...):'
@@ -46,6 +46,9 @@ load: $(VENV)/dev.installed ## Users by the hundred, with a page: ARGS="--headle
 
 sim: $(VENV)/dev.installed ## Simulate the whole house from one seed: SEED=7
 	@$(BIN)/python -m testkit.simulator $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+faults: $(VENV)/dev.installed ## Kill, freeze and cut off the parts of a cluster: ARGS="--minutes 60"
+	@$(BIN)/python -m testkit.faults $(ARGS)
 
 fuzz: $(VENV)/dev.installed ## Try broken frames and odd commands: ARGS="--seconds 3600"
 	@$(BIN)/python -m testkit.fuzz $(ARGS)

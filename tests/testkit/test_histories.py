@@ -243,6 +243,18 @@ def test_each_lie_is_found(lie: Callable[[Story], None]) -> None:
         raise AssertionError("\n".join(story.lies()))
 
 
+def test_a_history_that_was_given_up_need_not_reach_the_end() -> None:
+    """So much was missed that it is not told again; what was told until then has to be true."""
+    story = sound()
+    first = story.watches[-1]
+    first.told = first.told[:2]
+    assert len(story.lies()) == 1
+    first.is_over = True
+    assert story.lies() == []
+    first.told[1] = replace(first.told[1], at=2_001)
+    assert story.lies() != []
+
+
 def test_the_longest_gap_is_between_acknowledgements() -> None:
     """The edges of what is looked at count as acknowledgements, refusals do not."""
     bids = sound().bids
