@@ -26,10 +26,11 @@ class PartFailed(Exception):
 
 
 class Part(ABC):
-    """What can be killed and started again."""
+    """What can be killed and started again. Its number is in `folder/name.pid` while it lives."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         self.name = name
+        self._pid_file = folder / f"{name}.pid"
 
     @property
     @abstractmethod
@@ -45,17 +46,24 @@ class Part(ABC):
     async def start(self) -> None:
         """Start it, and wait until it serves. Raises PartFailed."""
 
+    def remember(self) -> None:
+        """It has just been started."""
+        self._pid_file.write_text(f"{self.pid}\n")
+
+    def forget(self) -> None:
+        """It has ended: nobody is to kill by a number that may have become another process's."""
+        self._pid_file.unlink(missing_ok=True)
+
 
 class House(Part):
-    """An engine or a gateway. What it says is in `name.log`, its number in `name.pid`."""
+    """An engine or a gateway. What it says is in `folder/name.log`."""
 
     def __init__(self, name: str, arguments: Sequence[str], address: str, folder: Path) -> None:
         """`arguments` of `outcry`; `address` where it will answer over HTTP."""
-        super().__init__(name)
+        super().__init__(name, folder)
         self.address = address
         self._arguments = arguments
         self._log = folder / f"{name}.log"
-        self._pid_file = folder / f"{name}.pid"
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -94,7 +102,7 @@ class House(Part):
                 # Ctrl-C in the terminal is for the cluster: it stops its parts in good order.
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{self.pid}\n")
+        self.remember()
         deadline_s = time.monotonic() + START_S_MAX
         while not await is_healthy(self.address):
             if not self.lives:
@@ -122,10 +130,6 @@ class House(Part):
             self._process.kill()
         self.forget()
 
-    def forget(self) -> None:
-        """It has ended: its number is to be found nowhere."""
-        self._pid_file.unlink(missing_ok=True)
-
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n  ".join([f"({self._log})", *lines[-LINES_SHOWN:]])
@@ -134,9 +138,11 @@ class House(Part):
 class Postgres(Part):
     """The log's server."""
 
-    def __init__(self, server: PostgresServer) -> None:
-        super().__init__("postgres")
+    def __init__(self, server: PostgresServer, folder: Path) -> None:
+        """`server` has been started."""
+        super().__init__("postgres", folder)
         self._server = server
+        self.remember()
 
     @property
     @override
@@ -154,14 +160,17 @@ class Postgres(Part):
             await asyncio.to_thread(self._server.start)
         except PostgresFailed as problem:
             raise PartFailed(f"{self.name}: {problem}") from None
+        self.remember()
 
 
 class Redis(Part):
     """The server between gateways and engines."""
 
-    def __init__(self, server: RedisServer) -> None:
-        super().__init__("redis")
+    def __init__(self, server: RedisServer, folder: Path) -> None:
+        """`server` has been started."""
+        super().__init__("redis", folder)
         self._server = server
+        self.remember()
 
     @property
     @override
@@ -179,6 +188,7 @@ class Redis(Part):
             await asyncio.to_thread(self._server.start)
         except RedisFailed as problem:
             raise PartFailed(f"{self.name}: {problem}") from None
+        self.remember()
 
 
 async def is_healthy(address: str) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
@@ -82,15 +82,20 @@ class Show:
         self._stopped.set()
 
     async def _play(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        ports = self._ports()
         async with AsyncExitStack() as stack:
             self._tell("starting Postgres, Redis, engines and gateways ...")
             fan = stack.enter_context(RedisServer(redis.find_binary()))
             log = stack.enter_context(PostgresServer(postgres.find_binaries()))
-            self._parts |= {"postgres": Postgres(log), "redis": Redis(fan)}
+            servers = (Postgres(log, self._folder), Redis(fan, self._folder))
+            for server in servers:
+                self._parts[server.name] = server
+                stack.callback(server.forget)
             url = log.create_database()
             options = self._options
             await self._add_markets(url)
-            self._make_houses(url, f"unix://{fan.socket_path}")
+            self._make_houses(url, f"unix://{fan.socket_path}", ports)
             stack.push_async_callback(self._stop_houses)
             await self._start_houses()
             self._tell(
@@ -113,22 +118,29 @@ class Show:
     def _houses(self) -> list[House]:
         return [part for part in self._parts.values() if isinstance(part, House)]
 
-    def _make_houses(self, log: str, fan: str) -> None:
+    def _ports(self) -> dict[str, int]:
         options = self._options
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            engines = _free_ports(options.engine_port, options.engines)
+            gateways = _free_ports(options.port, options.gateways)
+        except PartFailed as problem:
+            left = "".join(f" {file}" for file in sorted(self._folder.glob("*.pid")))
+            remedy = f"; or is it a cluster that was killed? kill $(cat{left})" if left else ""
+            raise PartFailed(f"{problem}{remedy}") from None
+        named = {f"w{number}": port for number, port in enumerate(engines, 1)}
+        return named | {f"g{number}": port for number, port in enumerate(gateways, 1)}
+
+    def _make_houses(self, log: str, fan: str, ports: Mapping[str, int]) -> None:
+        options = self._options
         (self._folder / "postgres.url").write_text(f"{log}\n")
         (self._folder / "redis.url").write_text(f"{fan}\n")
         shared = ("--data", options.data, "--redis", fan, "--log-format", "text")
         engine = ("engine", *shared, "--postgres", log, "--notifier", "file")
         gateway = ("gateway", *shared, "--rate-user", "0", "--rate-guest", "0")
-        for number, port in enumerate(_ports(options.engine_port, options.engines), 1):
-            self._add_house(f"w{number}", port, engine)
-        for number, port in enumerate(_ports(options.port, options.gateways), 1):
-            self._add_house(f"g{number}", port, gateway)
-
-    def _add_house(self, name: str, port: int, arguments: tuple[str, ...]) -> None:
-        named = (*arguments, "--name", name, "--port", str(port))
-        self._parts[name] = House(name, named, f"http://{HOST}:{port}", self._folder)
+        for name, port in ports.items():
+            arguments = engine if name.startswith("w") else gateway
+            named = (*arguments, "--name", name, "--port", str(port))
+            self._parts[name] = House(name, named, f"http://{HOST}:{port}", self._folder)
 
     async def _start_houses(self) -> None:
         first, *others = self._houses
@@ -184,7 +196,7 @@ class Show:
         self._console.print(text, markup=False)
 
 
-def _ports(first: int, number: int) -> list[int]:
+def _free_ports(first: int, number: int) -> list[int]:
     """That many from `first` on, or any that are free if it is 0. Raises PartFailed."""
     found: list[int] = []
     probes: list[socket.socket] = []

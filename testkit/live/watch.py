@@ -67,8 +67,7 @@ class Watch:
                 continue
             if part.name not in self._due_s:
                 self._due_s[part.name] = now_s + self._again_after_s
-                if isinstance(part, House):
-                    part.forget()
+                part.forget()
                 self._tell(f"{part.name} is gone{self._duties_of(part)}")
             elif self._due_s[part.name] <= now_s:
                 # Not again before this attempt has come to an end.
@@ -107,7 +106,6 @@ class Watch:
                 self._tell(told)
 
     def _name_writer(self, market: str, writer: str) -> None:
-        """Nobody is to kill by a number that may have become another process's."""
         file = self._folder / f"{market}.writer"
         if writer:
             file.write_text(f"{self._parts[writer].pid}\n")

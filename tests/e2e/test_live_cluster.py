@@ -101,7 +101,9 @@ async def test_it_ends_and_leaves_no_process_behind(live: Process, tmp_path: Pat
 
 
 async def test_a_taken_port_is_named(tmp_path: Path, redis_binary: Path) -> None:
-    """With what to type instead."""
+    """With what to type instead, and with what an earlier run has left."""
+    left = tmp_path / "w1.pid"
+    left.write_text("1\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = await start(
@@ -110,3 +112,4 @@ async def test_a_taken_port_is_named(tmp_path: Path, redis_binary: Path) -> None
         assert await process.ended() == 1
     assert f"port {port} cannot be had" in process.err.text
     assert "--port 8180" in process.err.text
+    assert f"kill $(cat {left})" in process.err.text

@@ -1,6 +1,7 @@
 """What the board of a live cluster tells of a market."""
 
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 
@@ -78,9 +79,9 @@ class Dead(Part):
         """It never does."""
 
 
-def test_the_table_shows_who_is_gone() -> None:
+def test_the_table_shows_who_is_gone(tmp_path: Path) -> None:
     """A market without a writer, what is gone and for how long, and what is on its way back."""
-    parts = {name: Dead(name) for name in ("w1", "w2")}
+    parts = {name: Dead(name, tmp_path) for name in ("w1", "w2")}
     console = Console(width=100, record=True, file=StringIO())
     market = Market("main", Clock())
     market.look("w1")
