@@ -108,7 +108,8 @@ def next_command(
 def _create(dice: Dice, turn: Turn) -> Asked:
     span_ms = turn.scene.span_ms
     start_at = turn.now + dice.randrange(span_ms // 24, span_ms // 4)
-    end_at = start_at + dice.randrange(span_ms // 120, span_ms)
+    # Some are so short that people still ask when they are over.
+    end_at = start_at + dice.randrange(span_ms // 120, span_ms // dice.choice((1, 1, 8)))
     start_price = dice.randrange(1, 100_000)
     kinds: tuple[Kind, ...] = ("timed", "timed", "flash", "no_reserve")
     kind = dice.choice(kinds)
@@ -276,7 +277,7 @@ _SUITABLE: Mapping[str, tuple[Maker, ...]] = {
     "scheduled": (_join, _approve),
     "live": (_bid,) * 5 + (_maximum,) * 3 + (_join, _withdraw),
     "pending_settlement": (_settle,) * 6 + (_capture,) * 2 + (_bid,),
-    "settled": (_hand_over,) * 3 + (_settle,),
+    "settled": (_hand_over,) * 3 + (_settle, _bid),
     "unsold": (_relist, _bid),
 }
 """By the auction's state, each as often as it stands here."""
