@@ -191,9 +191,9 @@ async def run_round(
         for name in names:
             fault = FAULTS[name]
             began = time.strftime("%X")
-            gap_s = await trial.hurt(name, fault.hurt)
-            tell(f"{began} {name:<28} {gap_s:6.2f} s")
-            if gap_s > fault.gap_s_max:
+            gap_s, stalled_s = await trial.hurt(name, fault.hurt)
+            tell(f"{began} {name:<28} {gap_s:6.2f} s, {stalled_s:.2f} s of it the machine's")
+            if gap_s - stalled_s > fault.gap_s_max:
                 slow.append(f"{name}: nobody was served for {gap_s:.2f} s")
         return await trial.judge() + slow
 

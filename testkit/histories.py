@@ -95,11 +95,17 @@ def violations(
     yield from _other_words(watches)
 
 
-def longest_gap_s(bids: Iterable[Bid], since_s: float, until_s: float) -> float:
-    """The longest time without an accepted bid, while somebody was always asking."""
+def longest_gap(bids: Iterable[Bid], since_s: float, until_s: float) -> tuple[float, float]:
+    """The longest time without an accepted bid, while somebody was always asking: from, until."""
     moments = sorted(b.answered_s for b in bids if b.seq and since_s <= b.answered_s <= until_s)
     stops = [since_s, *moments, until_s]
-    return max(after - before for before, after in pairwise(stops))
+    return max(pairwise(stops), key=lambda gap: gap[1] - gap[0])
+
+
+def longest_gap_s(bids: Iterable[Bid], since_s: float, until_s: float) -> float:
+    """How long that was."""
+    from_s, to_s = longest_gap(bids, since_s, until_s)
+    return to_s - from_s
 
 
 def longest_wait_s(bids: Iterable[Bid]) -> float:

@@ -18,7 +18,7 @@ from persistence.shards import ShardTable
 from testkit.client import Client, connected
 from testkit.cluster import Cluster, Part
 from testkit.crowd import Crowd
-from testkit.histories import Room, Told, longest_gap_s, violations
+from testkit.histories import Room, Told, longest_gap, violations
 from testkit.process import run
 
 AUCTIONS = {"main": 4, "east": 3}
@@ -76,18 +76,20 @@ class Trial:
             for crowd in self.crowds.values():
                 await crowd.leave()
 
-    async def hurt(self, name: str, hurt: Hurt) -> float:
-        """Do it; when every market has accepted a bid afterwards, return the longest time in
-        which one accepted none, seconds, less what the machine took away from everybody."""
+    async def hurt(self, name: str, hurt: Hurt) -> tuple[float, float]:
+        """Do it. When every market has accepted a bid afterwards, return the longest time in
+        which one accepted none, and how much of it the machine did not run us, seconds."""
         since_s = time.monotonic()
         async with _stalls() as stalls:
             await hurt(self.town, self.dice)
             await self.anybody_served()
         until_s = time.monotonic()
-        gap_s = max(longest_gap_s(crowd.bids, since_s, until_s) for crowd in self.crowds.values())
+        gaps = [longest_gap(crowd.bids, since_s, until_s) for crowd in self.crowds.values()]
+        from_s, to_s = max(gaps, key=lambda gap: gap[1] - gap[0])
+        gap_s = to_s - from_s
         self.served.gaps[name] = max(gap_s, self.served.gaps.get(name, 0.0))
         await self._look_at_epochs()
-        return max(gap_s - sum(stalls), 0.0)
+        return gap_s, sum(late_s for at_s, late_s in stalls if from_s < at_s < to_s)
 
     async def anybody_served(self) -> None:
         """Wait until every market has accepted a bid from now on."""
@@ -140,16 +142,16 @@ class Trial:
 
 
 @asynccontextmanager
-async def _stalls() -> AsyncIterator[list[float]]:
-    """How often, and for how long, this process was not run when it could have been, seconds."""
-    found: list[float] = []
+async def _stalls() -> AsyncIterator[list[tuple[float, float]]]:
+    """When, and for how long, this process was not run when it could have been, seconds."""
+    found: list[tuple[float, float]] = []
 
     async def look() -> None:
         while True:
             began_s = time.monotonic()
             await asyncio.sleep(TICK_S)
             if (late_s := time.monotonic() - began_s - TICK_S) > TICK_S:
-                found.append(late_s)
+                found.append((began_s, late_s))
 
     looking = asyncio.create_task(look())
     try:
