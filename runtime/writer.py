@@ -115,7 +115,7 @@ class Writer:
         try:
             # Taken only now: while the lease was waited for, the log went on growing.
             recovered = await self._recover(progress, following.take() if following else None)
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             self._renewing.cancel()
             # Whoever tries next, perhaps this process, need not wait for the lease to end.
             with suppress(LogError):

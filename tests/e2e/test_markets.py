@@ -118,17 +118,31 @@ async def test_a_driver_of_one_market_takes_a_job_of_the_other(town: Cluster) ->
         assert zone["drivers"]["ben"]["state"] == "AVAILABLE", zone
         dead = await see(town, "house:dead_letters", "main")
         assert dead["count"] == 0, dead
+        assert await events(town, "outbox:east", "main") == {"outbox.sent"}
+        assert await events(town, "inbox:main", "east") == {"inbox.taken"}
     verified = await run("verify", "--postgres", town.url, "--data", str(town.data))
     assert verified.code == 0, verified.err
     assert "east" in verified.out
 
 
+async def events(town: Cluster, room: str, market: str) -> set[str]:
+    """What has happened in a room, by name."""
+    page = await get(town, f"{room}/events", market)
+    return {event["event"] for event in page["events"]}
+
+
 async def see(town: Cluster, room: str, market: str) -> dict[str, Any]:
     """A room as an admin sees it, over HTTP."""
+    state: dict[str, Any] = (await get(town, room, market))["state"]
+    return state
+
+
+async def get(town: Cluster, path: str, market: str) -> dict[str, Any]:
+    """What an admin gets."""
     headers = {"Authorization": f"Bearer {town.token('boss', 'admin')}"}
     async with httpx.AsyncClient(headers=headers) as http:
-        url = f"{town.gateways[0].address}/v1/rooms/{room}"
+        url = f"{town.gateways[0].address}/v1/rooms/{path}"
         answer = await http.get(url, params={"market": market})
     assert answer.status_code == 200, answer.text
-    state: dict[str, Any] = json.loads(answer.text)["state"]
-    return state
+    found: dict[str, Any] = json.loads(answer.text)
+    return found
