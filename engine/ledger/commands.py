@@ -14,6 +14,8 @@ from engine.ledger.accounts import PayableKind
 from engine.ledger.rates import ServiceType
 
 WALLET = "wallet"
+ATTEMPTS_MAX = 1_000_000
+"""Far beyond all that staff will ever try."""
 
 RefundOutcome = Literal["paid", "accepted", "refused", "unanswered"]
 
@@ -123,7 +125,7 @@ class ReportRefund(LedgerCommand, frozen=True, tag="ledger.report_refund"):
 
     ROLES: ClassVar = frozenset({SYSTEM})
     refund: Id
-    attempt: Annotated[int, Meta(ge=1)]
+    attempt: Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX)]
     outcome: RefundOutcome
     """`unanswered`: nobody knows whether it has heard. `refused`: it never will."""
     reference: Annotated[str, Meta(max_length=128)] = ""

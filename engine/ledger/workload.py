@@ -91,7 +91,7 @@ def _refund(dice: Dice, stage: Stage) -> Asked:
         reason=dice.choice(("sent by hand", "")),
     )
     if dice.randrange(0, 3):
-        return Actor("house", SYSTEM), report
+        return Actor("webhook.sandbox", SYSTEM), report
     return _staff(dice, stage, MANAGER), dice.choice((retry, settle))
 
 
