@@ -13,6 +13,7 @@ from engine.domains.custody.codes import QR_ALREADY_USED
 from engine.domains.dispatch import decide_offer
 from engine.domains.dispatch.events import DeliveryCodeRejected
 from engine.domains.dispatch.messages import ClaimDriver
+from engine.domains.dispatch.terms import job_key
 from engine.domains.identity import tokens
 from engine.domains.identity.commands import Refresh
 from engine.domains.negotiation import decide_offer as haggling
@@ -22,6 +23,7 @@ from engine.kernel.record import Record
 from engine.kernel.time import Millis
 from engine.ledger.escrow.events import EscrowReleased
 from engine.registry import Registry, build_registry, find_domains
+from engine.room import StepContext
 from engine.sequencer import Recall, Remembered, Sequencer
 from persistence.memory import MemoryLog
 from runtime import writer
@@ -187,17 +189,23 @@ def job_for_two(patch: pytest.MonkeyPatch) -> None:
 
 
 def two_jobs_for_one(patch: pytest.MonkeyPatch) -> None:
-    """A driver's own zone says yes to a neighbour, though the driver has a job."""
+    """No zone looks whether a driver has a job of another one; the engine's claims remain."""
+    real = StepContext.claimed_by
+
+    def claimed_by(self: StepContext, key: str) -> str | None:
+        return None if key.startswith(job_key("")) else real(self, key)
 
     def claim(state: Any, message: ClaimDriver, ctx: Any) -> Any:
         driver = state.drivers.get(message.driver)
         if driver and driver.state == "BUSY":
-            driver = msgspec.structs.replace(driver, claim=message.claim)
+            asked = {"claim": message.claim, "order_zone": message.zone}
+            driver = msgspec.structs.replace(driver, **asked)
             drivers = {**state.drivers, message.driver: driver}
             state = msgspec.structs.replace(state, drivers=drivers)
-        return real(state, message, ctx)
+        return real_claim(state, message, ctx)
 
-    real = _domain("zone", patch, "decide", ClaimDriver, claim)
+    patch.setattr(StepContext, "claimed_by", claimed_by)
+    real_claim = _domain("zone", patch, "decide", ClaimDriver, claim)
 
 
 def forgotten_release(patch: pytest.MonkeyPatch) -> None:
@@ -302,7 +310,7 @@ FAULTS: list[tuple[Plant, str]] = [
     (lease_from_an_append, "ENG-11"),
     (service_from_a_renewal, "auction 6"),
     (job_for_two, "dispatch INV-1|dispatch D5|dispatch 3"),
-    (two_jobs_for_one, "dispatch INV-1"),
+    (two_jobs_for_one, "dispatch INV-1|is claimed twice"),
     (forgotten_release, "accounts INV|goes out twice|has nothing here"),
     (below_the_minimum, "negotiation"),
     (forgotten_tries, "dispatch INV-6"),
