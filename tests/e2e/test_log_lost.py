@@ -32,7 +32,7 @@ async def test_the_house_outlives_its_log(on_postgres: Place, postgres: Postgres
             assert all(bid.answer for bid in crowd.open), "everybody was answered"
             assert (await door.get("/readyz")).status_code == 503
             assert (await door.get("/healthz")).status_code == 200
-            assert "outcry_ready 0.0" in (await door.get("/metrics")).text
+            assert 'outcry_ready{market="main"} 0.0' in (await door.get("/metrics")).text
             for bid, answer in await crowd.ask_again():
                 assert answer.code == "UNAVAILABLE", (bid, answer)
             assert (await ann.ask("subscribe", room=ROOM)).code == "UNAVAILABLE"

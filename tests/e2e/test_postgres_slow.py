@@ -53,7 +53,7 @@ async def test_a_slow_database_makes_wait_and_then_refuses_at_once(
 async def _backlog_reaches(records: int, door: Door) -> None:
     """Ask the gauge, as Prometheus does: there is nothing to await."""
     async with asyncio.timeout(PATIENCE_S):
-        gauge = f"outcry_backlog_records {records}.0"
+        gauge = f'outcry_backlog_records{{market="main"}} {records}.0'
         while gauge not in (await door.get("/metrics")).text:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
