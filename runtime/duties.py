@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 ROUND_MS = 1_000
 TOLD_MS = ROUND_MS + 200
 """Until then whoever is to have a market has been told, and waits for its lease."""
+HEIR_MS_MAX = 60_000
+"""So long a market is served on for an heir that does not get ready."""
 HELD_MS = 200
 """The owner before is about to let go."""
 FAILED_MS = 500
@@ -90,6 +92,10 @@ class Duties:
         self._rates = Rates(steady_ns)
         self.shards: Mapping[str, int] = {}
         """Of every market, as was told last."""
+        self._heirs: Mapping[str, str] = {}
+        """Who is to serve each market."""
+        self._ready: Mapping[str, Collection[str]] = {}
+        """What each process could serve at once."""
         self._wanted: dict[str, Role] = {}
         self._has: dict[str, Role] = {}
         self._bringing: dict[str, asyncio.Task[None]] = {}
@@ -155,6 +161,8 @@ class Duties:
         markets = await self._lead(told) if may_lead else told.markets
         self._is_alone = all(w.draining for w in told.writers if w.name != self._name)
         self.shards = {m.market: m.shard for m in markets}
+        self._heirs = {m.market: m.writer for m in markets}
+        self._ready = {w.name: w.ready for w in told.writers}
         self._want({m.market: self._role_in(m) for m in markets})
 
     async def _lead(self, told: Report) -> Sequence[Placement]:
@@ -212,7 +220,7 @@ class Duties:
             self._has[market] = await self._step(market)
         except LeaseHeld as held:
             logger.info("market %s is not to be had yet: %s still serves it", market, held.owner)
-            return HELD_MS
+            return await self._try_follow(market)
         except LogError as problem:
             logger.warning("market %s: %s", market, problem)
             return FAILED_MS
@@ -221,11 +229,28 @@ class Duties:
             return BROKEN_MS
         return 0
 
+    async def _try_follow(self, market: str) -> Millis:
+        """Follow what is to be served and not to be had yet. Returns how long to wait, ms."""
+        if self._has.get(market, Role.NOTHING) is Role.NOTHING:
+            await self._hands.follow(market, self.shards[market])
+            self._has[market] = Role.STANDBY
+        return HELD_MS
+
+    async def _await_heir(self, market: str) -> None:
+        """Serve until somebody stands ready, for whom a release is the signal; or until the market
+        is to stay here, or is lost."""
+        for _ in range(HEIR_MS_MAX // TOLD_MS):
+            await pause_unless(self._ended, TOLD_MS, self._pause)
+            heir = self._heirs.get(market, "")
+            is_ready = not heir or market in self._ready.get(heir, ())
+            is_ours = self._has[market] is Role.WRITER and self._is_due(market)
+            if is_ready or not is_ours or self._ended.is_set():
+                return
+
     async def _step(self, market: str) -> Role:
         """One step from what is done for a market to what is wanted. Returns what is done then."""
         if self._has.get(market) is Role.WRITER:
-            # It is served until somebody stands ready, for whom a release is the signal.
-            await pause_unless(self._ended, TOLD_MS, self._pause)
+            await self._await_heir(market)
             if self._has[market] is Role.WRITER and self._is_due(market):
                 await self._hands.lay_down(market)
                 return Role.NOTHING

@@ -7,7 +7,7 @@ import pytest
 
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable, ShardsRefused
 from persistence.shards import Living
-from runtime.duties import ROUNDS_AFTER_OUTAGE, Rates
+from runtime.duties import ROUNDS_AFTER_OUTAGE, TOLD_MS, Rates
 from tests.runtime.duty_paper import Process
 from tests.runtime.writing import until
 
@@ -16,7 +16,7 @@ from tests.runtime.writing import until
 async def process() -> AsyncIterator[Process]:
     """One process, which has reported once."""
     process = Process()
-    process.table.others = [Living("w2", "there:9100", {}, frozenset(), False)]
+    process.table.others = [Living("w2", "there:9100", {}, frozenset({"main", "east"}), False)]
     yield process
     process.running.cancel()
     await asyncio.wait({process.running})
@@ -89,6 +89,29 @@ async def test_a_market_is_served_until_the_other_has_been_told(process: Process
     await process.done(("lay down", "main"))
 
 
+async def test_a_market_is_served_until_its_heir_has_replayed_the_log(process: Process) -> None:
+    """Told long ago, the heir has still much to read: a release would leave nobody."""
+    await process.told("main", "w1")
+    await until(lambda: len(process.hands.served) == 1)
+    process.hands.done.clear()
+    process.table.others = [Living("w2", "there:9100", {}, frozenset(), False)]
+    await process.told("main", "w2")
+    await until(lambda: process.waits_ms.count(TOLD_MS) > 2)
+    assert not process.hands.done
+    process.table.others = [Living("w2", "there:9100", {}, frozenset({"main"}), False)]
+    await process.round()
+    await process.done(("lay down", "main"))
+
+
+async def test_what_is_not_to_be_had_yet_is_followed(process: Process) -> None:
+    """So that this process is ready when the lease is free."""
+    held = LeaseHeld("shard 0", "w2", 5_000)
+    process.hands.problems = [held]
+    await process.told("main", "w1")
+    await process.done(("take up", "main"), ("follow", "main"), ("take up", "main"))
+    assert process.hands.served == {"main": 0}
+
+
 async def test_one_market_does_not_wait_for_another(process: Process) -> None:
     """They are brought to where they should be side by side."""
     process.hands.held_back = asyncio.Event()
@@ -107,7 +130,8 @@ async def test_what_fails_is_tried_again(process: Process) -> None:
         AssertionError("damaged"),
     ]
     await process.told("main", "w1")
-    await process.done(*[("take up", "main")] * 4)
+    again = [("take up", "main")] * 3
+    await process.done(("take up", "main"), ("follow", "main"), *again)
     await until(lambda: "main" in process.hands.served)
     assert process.waits_ms == [200, 500, 10_000]
 
