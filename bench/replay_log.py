@@ -1,4 +1,4 @@
-"""How fast the log is read back at a start: `runtime.recovery.recover`, without a snapshot.
+"""How fast the log is read back at a start: `runtime.writer.recovery.recover`, without a snapshot.
 
 The log is filled by the real core with what a busy house writes: bids of many users in many
 auctions, their holds, and the notices to whom they outbid.
@@ -17,7 +17,7 @@ from engine.registry import build_registry, find_domains
 from engine.snapshot import digest
 from persistence.postgres import PostgresLog
 from persistence.sqlite import SqliteLog
-from runtime.recovery import recover
+from runtime.writer.recovery import recover
 from testkit.world import vault
 
 AUCTIONS = 100

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from engine.kernel.actor import KYC_STATES, ROLES
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from runtime import logs
-from runtime.archive_command import (
+from runtime.archive.command import (
     add_archive_arguments,
     add_export_arguments,
     add_restore_arguments,
@@ -19,13 +19,13 @@ from runtime.archive_command import (
     export_command,
     restore_command,
 )
+from runtime.cluster.shards_command import add_shards_arguments, shards
 from runtime.config import Config, ConfigError, add_flags, print_config, read_config
 from runtime.log_choice import place_of
-from runtime.sandbox_pay import add_pay_arguments, sandbox_pay
-from runtime.sandbox_refunds import add_refunds_arguments, sandbox_refunds
-from runtime.shards_command import add_shards_arguments, shards
+from runtime.outside.sandbox_pay import add_pay_arguments, sandbox_pay
+from runtime.outside.sandbox_refunds import add_refunds_arguments, sandbox_refunds
 from runtime.tokens import issue_token
-from runtime.top import add_top_arguments, top
+from runtime.top.command import add_top_arguments, top
 from runtime.verify import VerifyError
 from runtime.verify_command import add_verify_arguments, verify_command
 
@@ -161,14 +161,14 @@ def _serve(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def _engine(config: Config, _: argparse.Namespace) -> int:
-    from runtime.engine_process import serve_engine
+    from runtime.cluster.engine_process import serve_engine
 
     logs.set_up(config)
     return _loop(serve_engine(config))
 
 
 def _gateway(config: Config, _: argparse.Namespace) -> int:
-    from runtime.gateway_process import serve_gateway
+    from runtime.cluster.gateway_process import serve_gateway
 
     logs.set_up(config)
     return _loop(serve_gateway(config))

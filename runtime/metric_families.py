@@ -12,7 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from runtime.writer_counts import Buckets
+from runtime.writer.counts import Buckets
 
 PREFIX = "outcry_"
 

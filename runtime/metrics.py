@@ -16,11 +16,11 @@ from gateway.counts import BOUNDS_MS, Counts
 from gateway.hooks.endpoint import OUTCOMES
 from persistence.bus.counts import WriterEnd
 from persistence.bus.far_writer import FarWriter
-from runtime.follower import Follower
 from runtime.metric_families import Sample, counter, gauge, histogram, summary
-from runtime.world import WorldCounts
-from runtime.writer import Writer
-from runtime.writer_counts import Buckets
+from runtime.outside.world import WorldCounts
+from runtime.writer.counts import Buckets
+from runtime.writer.follower import Follower
+from runtime.writer.writer import Writer
 
 MARKET = "market"
 ALARMING = {"house.dead_letter": 0, "house.errand_failed": 0}

@@ -29,12 +29,12 @@ from runtime import garbage, metrics
 from runtime.clock import Clock, wall_ms
 from runtime.config import Config, read_markets
 from runtime.doors import address_of, closing_socket, name_of, open_doors, stop_signal, until
-from runtime.hooks import hook_secrets
 from runtime.log_choice import open_log, place_of
+from runtime.outside.hooks import hook_secrets
+from runtime.outside.world import OutsideWorld
 from runtime.progress import Progress
 from runtime.tokens import tokens_of, vault_of
-from runtime.world import OutsideWorld
-from runtime.writer import Writer
+from runtime.writer.writer import Writer
 
 logger = logging.getLogger(__name__)
 

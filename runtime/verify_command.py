@@ -4,11 +4,11 @@ import argparse
 
 from engine.registry import build_registry, find_domains
 from runtime import logs
+from runtime.archive.histories import has_log, history_of, markets_in, no_log
+from runtime.archive.retention import MAIN
 from runtime.config import Config, read_markets
-from runtime.histories import has_log, history_of, markets_in, no_log
 from runtime.log_choice import place_of
 from runtime.progress import Progress
-from runtime.retention import MAIN
 from runtime.tokens import vault_of
 from runtime.verify import Verified, verify, verify_room
 

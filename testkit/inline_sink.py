@@ -30,7 +30,7 @@ from engine.sequencer import (
     Remembered,
     Sequencer,
 )
-from runtime.answers import revealing, stored
+from runtime.writer.answers import revealing, stored
 from testkit.house import OPENING
 from testkit.world import PaperWorld, vault
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runtime.sandbox_refunds import Sandbox, served
+from runtime.outside.sandbox_refunds import Sandbox, served
 
 
 @contextmanager

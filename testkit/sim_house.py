@@ -21,7 +21,7 @@ from gateway.settings import GatewaySettings
 from gateway.tokens import shared_secret
 from persistence.errors import LogError
 from runtime.clock import Clock
-from runtime.writer import Writer
+from runtime.writer.writer import Writer
 from testkit.auditor import Auditor
 from testkit.chronicle import Chronicle
 from testkit.faulty_log import AuditedStore, FaultyLog, Weather

@@ -27,7 +27,7 @@ from engine.look import Sight
 from engine.registry import Registry
 from engine.sequencer import Accepted
 from persistence.memory import MemoryLog
-from runtime.recovery import recover
+from runtime.writer.recovery import recover
 from testkit.auditor import Auditor
 from testkit.chronicle import Chronicle
 from testkit.faulty_log import AuditedStore, Weather

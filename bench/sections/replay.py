@@ -16,7 +16,7 @@ from bench.scene import Scene, Sizes, Step
 LOGS = ("SQLite", "Postgres")
 HEAD = ("log", "records", "records/s", "seconds")
 NOTES = (
-    "`runtime.recovery.recover` without a snapshot: read, check positions and seqs, apply, "
+    "`runtime.writer.recovery.recover` without a snapshot: read, check positions and seqs, apply, "
     "remember the answers. The digest of the state is that of the core which wrote the log. The "
     "pages of the log are in the system's cache, for it was just written.",
 )

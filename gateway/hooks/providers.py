@@ -1,5 +1,5 @@
 """The table of providers. A new one is a file like its neighbours, a row here, and a setting for
-its secret (runtime/config.py, runtime/hooks.py)."""
+its secret (runtime/config.py, runtime/outside/hooks.py)."""
 
 from gateway.hooks import paystack, razorpay, sandbox, stripe
 from gateway.hooks.reading import Provider

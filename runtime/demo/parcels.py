@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from runtime.demo.client import Client, Message, Refused
 from runtime.demo.stage import CURRENCY, NAIRA, Stage
-from runtime.http_out import HttpOut
+from runtime.outside.http_out import HttpOut
 
 FARES = (6_000 * NAIRA, 3_000 * NAIRA)
 """Of the traveller and of the courier."""

@@ -24,7 +24,7 @@ from runtime.demo.parcels import parcels
 from runtime.demo.screen import plain_lines, render
 from runtime.demo.spectator import Spectator
 from runtime.demo.stage import Stage
-from runtime.notifiers import LETTERS_FILE
+from runtime.outside.notifiers import LETTERS_FILE
 from runtime.serve import House, open_house
 
 TOKEN_SECONDS = 8 * 3_600

@@ -9,7 +9,7 @@ from engine.sequencer import Accepted, Refused
 from tests.contract.towns import AnyTown
 from tests.gateway.club import Join, Say
 from tests.runtime.far.market import ADA, BOB, ask
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 ROOM = "club:c1"
 

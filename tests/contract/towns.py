@@ -10,7 +10,7 @@ from engine.registry import Registry
 from gateway.hub import Hub
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.clock import Clock, wall_ms
-from runtime.writer import Writer
+from runtime.writer.writer import Writer
 from testkit.world import PaperWorld, vault
 from tests.gateway.open_house import OpenHouse, club_registry, open_house
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from runtime.cli import OF_GATEWAYS, OF_WRITERS
+from runtime.cluster.engine_process import LEAVE_MS
 from runtime.doors import DRAIN_SECONDS
-from runtime.engine_process import LEAVE_MS
 from tests.deploy.files import (
     OF_TOOLS,
     PREFIX,

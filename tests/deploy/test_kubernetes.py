@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from runtime.cli import OF_GATEWAYS, OF_WRITERS
+from runtime.cluster.engine_process import LEAVE_MS
 from runtime.doors import DRAIN_SECONDS
-from runtime.engine_process import LEAVE_MS
 from tests.deploy.files import SETTINGS, Document, compose, config_of, instruction, kubernetes
 
 WORKLOADS = ("Deployment", "StatefulSet")

@@ -14,7 +14,7 @@ from jwt.algorithms import RSAAlgorithm
 from engine.kernel.time import DAY, MINUTE
 from testkit.client import ConnectionEnded, Heard
 from tests.e2e.walk import BOSS, Walk, usd
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 VISITOR = "vera"
 """Comes with a token of an outside issuer, and speaks for whoever has none yet."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.kernel.time import MINUTE
-from runtime.sandbox_refunds import Sandbox
+from runtime.outside.sandbox_refunds import Sandbox
 from testkit.client import Client, Heard, connected
 from tests.e2e.walk import BOSS, Walk
 

@@ -16,7 +16,7 @@ from tests.house_rules import ROOT
 
 ELSEWHERE = {
     "UNAVAILABLE": "tests/e2e/test_log_lost.py",
-    "UNKNOWN": "tests/runtime/test_writer.py",
+    "UNKNOWN": "tests/runtime/writer/test_writer.py",
     "ARCHIVED": "tests/e2e/test_archive.py",
     "OUT_OF_ORDER": "tests/engine/test_mail.py",
 }

@@ -13,7 +13,7 @@ from engine.kernel.time import DAY, HOUR, MINUTE, SECOND
 from engine.ledger.escrow import events as escrow
 from engine.ledger.events import PayoutStatus, RefundStatus
 from engine.registry import build_registry, find_domains
-from runtime.sandbox_refunds import Sandbox
+from runtime.outside.sandbox_refunds import Sandbox
 from testkit.client import Heard, connected
 from testkit.sandbox_refunds import refunding
 from tests.e2e import dispatch_walk, haggling_walk

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from testkit.client import connected
 from tests.e2e.places import Place
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 ANN = {"email": "ann@example.org", "phone": "+2348012345678", "password": "Correct horse 9 battery"}
 

@@ -8,8 +8,8 @@ from engine.kernel.outside import HashPassword, Letter
 from engine.kernel.record import Record
 from engine.sequencer import Accepted, Errands, HeardSoft, Recall, Refused, errands_of
 from engine.snapshot import digest
-from runtime.answers import stored
 from runtime.vault import HouseVault
+from runtime.writer.answers import stored
 from testkit.world import vault
 from tests.engine.booth import Dial, Install, Shake, Twist, booth_core, code_of
 from tests.engine.shell import Shell

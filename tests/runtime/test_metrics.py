@@ -12,14 +12,14 @@ from gateway.hooks.reading import PURPOSE_KEY, USER_KEY
 from persistence.bus.counts import WriterEnd
 from persistence.memory import MemoryLog, MemoryStore
 from runtime import metrics
-from runtime.errands import ErrandCounts
-from runtime.mail import MailCounts
 from runtime.metric_families import PREFIX
-from runtime.texts import TextCounts
-from runtime.world import WorldCounts
-from runtime.writer import Writer
-from runtime.writer_counts import RoomKinds, WriterCounts
-from tests.runtime.writing import new_writer
+from runtime.outside.errands import ErrandCounts
+from runtime.outside.texts import TextCounts
+from runtime.outside.world import WorldCounts
+from runtime.writer.counts import RoomKinds, WriterCounts
+from runtime.writer.mail import MailCounts
+from runtime.writer.writer import Writer
+from tests.runtime.writer.writing import new_writer
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from persistence.shards import ShardTable
-from runtime.archive_command import add_archive_arguments, archive_command
+from runtime.archive.command import add_archive_arguments, archive_command
+from runtime.archive.retention import log_of
 from runtime.config import Config, ConfigError
-from runtime.retention import log_of
 from runtime.verify import VerifyError
 from runtime.verify_command import add_verify_arguments, verify_command
 from testkit.postgres import PostgresServer
 from testkit.world import ROOT
-from tests.runtime.archived import four_months
+from tests.runtime.archive.archived import four_months
 
 TAMPER = """UPDATE events SET event = replace(event::text, '"amount":1000', '"amount":1001')::json
  WHERE shard = 1 AND position = (SELECT max(position) FROM events WHERE shard = 1)"""

@@ -26,10 +26,10 @@ from engine.registry import Registry, build_registry, find_domains
 from engine.room import StepContext
 from engine.sequencer import Recall, Remembered, Sequencer
 from persistence.memory import MemoryLog
-from runtime import writer
-from runtime.lease import Lease
-from runtime.recovery import Recovered, recover
-from runtime.writer import Writer
+from runtime.writer import writer
+from runtime.writer.lease import Lease
+from runtime.writer.recovery import Recovered, recover
+from runtime.writer.writer import Writer
 from testkit.sim_options import Options
 from testkit.simulator import simulate
 

@@ -17,10 +17,10 @@ from persistence.bus.far_writer import FarWriter
 from persistence.bus.publisher import Publisher
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.clock import Clock, wall_ms
-from runtime.writer import Writer
+from runtime.writer.writer import Writer
 from testkit.world import PaperWorld, vault
 from tests.gateway.open_house import OpenHouse, club_registry, open_house
-from tests.runtime.writing import answer
+from tests.runtime.writer.writing import answer
 
 SHARD = 7
 ADA, BOB = Actor("ada", "user", "approved"), Actor("bob", "user", "approved")

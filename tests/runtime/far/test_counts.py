@@ -3,7 +3,7 @@
 from testkit.redis import RedisServer
 from tests.runtime.far.market import Town
 from tests.runtime.far.test_faults import member, say
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 
 async def test_what_goes_over_the_bus_is_counted(town: Town) -> None:

@@ -2,7 +2,7 @@
 
 from tests.gateway.club import Join
 from tests.runtime.far.market import ADA, Town, ask
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 ROOM = "club:c1"
 

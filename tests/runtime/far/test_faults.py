@@ -14,7 +14,7 @@ from testkit.redis import RedisServer
 from tests.gateway.club import Join, Say
 from tests.gateway.open_house import Client
 from tests.runtime.far.market import ADA, SHARD, Town, ask
-from tests.runtime.writing import until
+from tests.runtime.writer.writing import until
 
 ROOM = "club:c1"
 

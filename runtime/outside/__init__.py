@@ -1,0 +1,1 @@
+"""The world outside the house: errands, and the providers that carry them out."""

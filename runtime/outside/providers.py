@@ -1,0 +1,129 @@
+"""Which providers of the world outside the configuration names."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parseaddr
+from pathlib import Path
+
+from engine.contract import Command
+from engine.kernel.outside import Compose, PayBack
+from engine.ports import CommandSink
+from gateway.hooks import paystack, razorpay, sandbox, stripe
+from runtime.config import Config, ConfigError
+from runtime.outside.breaker import Breaker
+from runtime.outside.carrying import Carrier, Job
+from runtime.outside.http_out import HttpOut, is_web_address
+from runtime.outside.notifiers import (
+    LETTERS_FILE,
+    FileNotifier,
+    LetterCarrier,
+    Notifier,
+    SmsNotifier,
+    TerminalNotifier,
+)
+from runtime.outside.refund_providers import (
+    PaperRefunds,
+    PaystackRefunds,
+    RazorpayRefunds,
+    SandboxRefunds,
+    StripeRefunds,
+)
+from runtime.outside.refunds import RefundCarrier, RefundProvider
+from runtime.outside.smtp import SmtpNotifier, read_server
+from runtime.outside.texts import ChatProvider, PlainProvider, TextCarrier, TextProvider
+
+EMAIL = "email"
+SMS = "sms"
+
+
+class Carriers(Carrier):
+    """Letters to the notifiers, sentences to the text provider, refunds to payment providers."""
+
+    def __init__(self, letters: Carrier, texts: TextCarrier, refunds: Carrier) -> None:
+        self.text_counts = texts.counts
+        self._letters = letters
+        self._texts = texts
+        self._refunds = refunds
+
+    async def carry(self, job: Job) -> None:
+        match job.errand:
+            case Compose():
+                await self._texts.carry(job)
+            case PayBack():
+                await self._refunds.carry(job)
+            case _:
+                await self._letters.carry(job)
+
+
+def carriers_of(
+    config: Config,
+    http: HttpOut,
+    commands: Mapping[str, type[Command]],
+    sink: Callable[[], CommandSink],
+) -> Carriers:
+    """Raises ConfigError."""
+    breaker = Breaker(time.monotonic)
+    texts = TextCarrier(commands, _text_provider(config, http), breaker, sink, asyncio.sleep)
+    refunds = RefundCarrier(refund_providers(config, http), sink, asyncio.sleep)
+    return Carriers(LetterCarrier(notifiers_of(config, http)), texts, refunds)
+
+
+def refund_providers(config: Config, http: HttpOut) -> dict[str, RefundProvider]:
+    """Those through which the house can send money back. Raises ConfigError."""
+    found: dict[str, RefundProvider] = {sandbox.NAME: PaperRefunds()}
+    if config.sandbox_api:
+        address = _address("--sandbox-api", config.sandbox_api)
+        found[sandbox.NAME] = SandboxRefunds(http, address)
+    if config.stripe_secret_key:
+        address = _address("--stripe-api", config.stripe_api)
+        found[stripe.NAME] = StripeRefunds(http, address, config.stripe_secret_key)
+    if config.razorpay_key:
+        if not all(config.razorpay_key.partition(":")):
+            raise ConfigError("--razorpay-key is no key_id:key_secret")
+        address = _address("--razorpay-api", config.razorpay_api)
+        found[razorpay.NAME] = RazorpayRefunds(http, address, config.razorpay_key)
+    if config.paystack_secret_key:
+        address = _address("--paystack-api", config.paystack_api)
+        # The first is the one that counts as new, if there are several.
+        key = config.paystack_secret_key.partition(",")[0].strip()
+        found[paystack.NAME] = PaystackRefunds(http, address, key)
+    return found
+
+
+def notifiers_of(config: Config, http: HttpOut) -> dict[str, Notifier]:
+    """By channel. Raises ConfigError."""
+    if config.notifier == "terminal":
+        return dict.fromkeys((EMAIL, SMS), TerminalNotifier())
+    if config.notifier == "file":
+        return dict.fromkeys((EMAIL, SMS), FileNotifier(Path(config.data) / LETTERS_FILE))
+    found: dict[str, Notifier] = {EMAIL: _mail(config)}
+    if config.sms_url:
+        found[SMS] = SmsNotifier(http, _address("--sms-url", config.sms_url), config.sms_secret)
+    return found
+
+
+def _mail(config: Config) -> SmtpNotifier:
+    if not config.smtp_url:
+        raise ConfigError("--notifier smtp needs --smtp-url")
+    if "@" not in parseaddr(config.mail_from)[1]:
+        raise ConfigError(f"--mail-from {config.mail_from!r} holds no address")
+    try:
+        return SmtpNotifier(read_server(config.smtp_url), config.mail_from)
+    except ValueError as problem:
+        raise ConfigError(f"--smtp-url: {problem}") from None
+
+
+def _text_provider(config: Config, http: HttpOut) -> TextProvider | None:
+    if not config.text_url:
+        return None
+    url = _address("--text-url", config.text_url)
+    if config.text_model:
+        return ChatProvider(http, url, config.text_secret, config.text_model)
+    return PlainProvider(http, url, config.text_secret)
+
+
+def _address(flag: str, url: str) -> str:
+    if not is_web_address(url):
+        raise ConfigError(f"{flag} is no address such as https://host/path")
+    return url

@@ -1,0 +1,1 @@
+"""`outcry top`: rates and latencies of running processes, on a terminal."""

@@ -1,0 +1,1 @@
+"""The writer of a log: the sequencer, driven by asyncio, from recovery to release."""

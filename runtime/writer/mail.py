@@ -1,0 +1,234 @@
+"""Letters between markets: every outbox is emptied, in order, into the market that it is for.
+
+The log is the queue. A mark for each market says how many letters it has taken; what lies behind
+the mark is sent again after a crash, and has no effect where it was taken before. A letter goes
+out when it is durable, and never gets lost: it is tried for ever.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from engine.core import Core
+from engine.kernel.ids import room_name, split_room
+from engine.kernel.outcome import OVERLOADED, UNAVAILABLE, UNKNOWN, Rejected
+from engine.kernel.outside import Forward
+from engine.kernel.record import Record
+from engine.mail import OUT_OF_ORDER, OUTBOX_DOMAIN, LetterSent, TakeLetter
+from engine.ports import Answer, CommandSink, EventLog, Peer
+from engine.sequencer import Accepted, Errands
+from persistence.errors import LogError
+from runtime.writer.answers import unavailable
+from runtime.writer.house_commands import answered
+
+logger = logging.getLogger(__name__)
+
+MARK = "mail"
+WINDOW = 64
+"""Letters that are under way to a market at once."""
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits before letters are sent again, and before the log is read again."""
+TAKE_S_MAX = 10.0
+"""How long a market may owe an answer."""
+MARK_EVERY_S = 1.0
+EXPECTED = frozenset(code.name for code in (UNAVAILABLE, UNKNOWN, OVERLOADED, OUT_OF_ORDER))
+"""What a market in trouble answers. Anything else is a bug, for a letter is always taken."""
+
+Pause = Callable[[float], Awaitable[object]]
+
+
+class MailCounts(Struct):
+    """What the metrics page tells."""
+
+    taken: int = 0
+    retried: int = 0
+    refused: int = 0
+    """Refusals that should never be."""
+
+
+class _Route:
+    """The way to one market."""
+
+    __slots__ = ("news", "problems", "saved", "taken")
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.taken: int | None = None
+        """The number of the last letter that the market has taken; None until the mark is read."""
+        self.saved = 0
+        self.problems = 0
+        """One after the other."""
+
+
+class MailRunner:
+    """Carries the letters of one market. Nothing here blocks its writer or fails it."""
+
+    def __init__(
+        self,
+        market: str,
+        log: EventLog,
+        peer: Peer,
+        *,
+        window: int = WINDOW,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        """`market`: whose letters these are; `log`: its log. `pause` waits some seconds."""
+        self.counts = MailCounts()
+        self._market = market
+        self._log = log
+        self._peer = peer
+        self._window = window
+        self._pause = pause
+        self._routes: dict[str, _Route] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopped = False
+
+    async def stop(self) -> None:
+        """Carry no more, and keep the marks. Call it before the writer lets the lease go; what is
+        under way comes again after the next start."""
+        self._is_stopped = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._save_marks()
+
+    # From the writer.
+
+    def recovered(self, core: Core) -> None:
+        """`ports.World.recovered`."""
+        for name in core.rooms:
+            kind, market = split_room(name)
+            if kind == OUTBOX_DOMAIN:
+                self._wake(market)
+
+    def send_out(self, errands: Errands) -> None:
+        """`ports.World.send_out`."""
+        for errand in errands.errands:
+            if isinstance(errand, Forward):
+                self._wake(errand.market)
+
+    # Inside.
+
+    def _wake(self, market: str) -> None:
+        if self._is_stopped:
+            return
+        route = self._routes.get(market)
+        if route is None:
+            if not self._tasks:
+                self._tasks.append(asyncio.create_task(self._keep_marks()))
+            route = self._routes[market] = _Route()
+            self._tasks.append(asyncio.create_task(self._serve(market, route)))
+        route.news.set()
+
+    async def _serve(self, market: str, route: _Route) -> None:
+        while True:
+            await route.news.wait()
+            route.news.clear()
+            try:
+                while letters := await self._read(market, route):
+                    await self._deliver(market, route, letters)
+            except Exception:
+                logger.exception("letters for %s cannot be carried, which is a bug", market)
+                route.news.set()
+                await self._wait(route)
+
+    async def _read(self, market: str, route: _Route) -> Sequence[TakeLetter]:
+        """The letters that come next; none if the market has taken all there are."""
+        while True:
+            try:
+                if route.taken is None:
+                    route.taken = route.saved = await self._log.load_mark(f"{MARK}:{market}")
+                # Nothing else is in an outbox, so a letter's number is its seq.
+                outbox = room_name(OUTBOX_DOMAIN, market)
+                records = await self._log.read_room(outbox, route.taken, self._window)
+            except LogError as problem:
+                logger.warning("letters for %s wait in the log: %s", market, problem)
+                await self._wait(route)
+            else:
+                return [self._letter(record) for record in records]
+
+    def _letter(self, record: Record) -> TakeLetter:
+        sent = msgspec.json.decode(record.event, type=LetterSent)
+        assert sent.number == record.seq, f"letter {sent.number} stands at seq {record.seq}"
+        return TakeLetter(
+            # The same each time, for the same letter and no other.
+            id=f"{self._market}.{sent.number}",
+            source=self._market,
+            number=sent.number,
+            to_room=sent.to_room,
+            message=sent.message,
+            is_notice=sent.is_notice,
+        )
+
+    async def _deliver(self, market: str, route: _Route, letters: Sequence[TakeLetter]) -> None:
+        """Hand over a window of letters. What follows one that was not taken does not count."""
+        answers = await asyncio.gather(*(self._take(market, letter) for letter in letters))
+        for letter, answer in zip(letters, answers, strict=True):
+            if not isinstance(answer, Accepted):
+                self.counts.retried += 1
+                self._note(market, letter, route, answer.rejected)
+                await self._wait(route)
+                return
+            route.taken = letter.number
+            self.counts.taken += 1
+        route.problems = 0
+
+    async def _take(self, market: str, letter: TakeLetter) -> Answer:
+        try:
+            async with asyncio.timeout(TAKE_S_MAX):
+                return await self._peer.take(market, letter)
+        except TimeoutError:
+            return unavailable(letter.id)
+        except Exception as problem:
+            logger.warning("%s cannot be reached: %s", market, problem)
+            return unavailable(letter.id)
+
+    def _note(self, market: str, letter: TakeLetter, route: _Route, refusal: Rejected) -> None:
+        """Say what is wrong, and where to go on."""
+        name = f"letter {letter.number} for {market}"
+        if refusal.code.name not in EXPECTED:
+            self.counts.refused += 1
+            logger.error("%s is refused, which is a bug: %s", name, refusal)
+        elif not route.problems:
+            logger.warning("%s is not taken yet: %s", name, refusal.message)
+        expected = refusal.details.get("expected")
+        if refusal.code.name == OUT_OF_ORDER.name and isinstance(expected, int):
+            # It knows less than it once said, as after a backup was put back. We still have all.
+            route.taken = expected - 1
+
+    async def _wait(self, route: _Route) -> None:
+        wait_s = RETRY_S[min(route.problems, len(RETRY_S) - 1)]
+        route.problems += 1
+        await self._pause(wait_s)
+
+    async def _keep_marks(self) -> None:
+        while True:
+            await self._pause(MARK_EVERY_S)
+            await self._save_marks()
+
+    async def _save_marks(self) -> None:
+        for market, route in self._routes.items():
+            taken = route.taken or 0
+            if taken <= route.saved:
+                continue
+            try:
+                await self._log.save_mark(f"{MARK}:{market}", taken)
+            except LogError as problem:
+                logger.warning("how far letters for %s have come is not kept: %s", market, problem)
+            else:
+                route.saved = taken
+
+
+class PeersHere(Peer):
+    """The writers of other markets, where they are in the same process."""
+
+    def __init__(self, sinks: Mapping[str, CommandSink]) -> None:
+        """`sinks` may change: it is looked into for each letter."""
+        self._sinks = sinks
+
+    async def take(self, market: str, letter: TakeLetter) -> Answer:
+        sink = self._sinks.get(market)
+        return unavailable(letter.id) if sink is None else await answered(sink, letter)

@@ -1,0 +1,1 @@
+"""Archiving, restoring and exporting."""

@@ -1,0 +1,1 @@
+"""Owning markets, and giving them away."""

@@ -1,0 +1,1 @@
+"""Errands and providers, against real servers where there are any."""

@@ -1,0 +1,1 @@
+"""What `outcry top` reckons and shows."""

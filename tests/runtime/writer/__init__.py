@@ -1,0 +1,1 @@
+"""The writer, as those who ask and those who kill it see it."""
