@@ -14,7 +14,7 @@ from bench.far_load import FarLoad, measure
 from bench.gauge import cores_by_role
 from bench.server import House, ServerError
 from bench.watch import Backstage, Watch
-from testkit.redis import RedisFailed, RedisServer, find_binary
+from testkit.redis import RedisServer, find_binary
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -22,10 +22,7 @@ pytestmark = pytest.mark.xdist_group("cluster")
 @pytest.fixture
 def redis() -> RedisServer:
     """A server that is not yet started."""
-    try:
-        return RedisServer(find_binary())
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
+    return RedisServer(find_binary())
 
 
 @pytest.fixture

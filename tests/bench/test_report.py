@@ -10,15 +10,12 @@ from bench.__main__ import SECTIONS, main
 from bench.report import Document, grid, save, text
 from bench.result import TARGETS, Report, Row, Table
 from testkit.postgres import PostgresServer
-from testkit.redis import system_binary, wheel_binary
 
 
 def test_everything_is_measured(
     postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every target has a row with a figure, every section a table, and conditions are told."""
-    if not (system_binary() or wheel_binary()):
-        pytest.skip("no Redis here: dispatch would be missing")
     tiny = ["--quick", "--postgres", postgres.url, "--results", str(tmp_path)]
     assert main(tiny) == 0
     printed, progress = capsys.readouterr()

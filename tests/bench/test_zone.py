@@ -18,7 +18,7 @@ from bench.positions import Bare, RedisAt
 from bench.server import House, giving_jobs, positioning
 from bench.town import CENTRE, LOGGED_EVERY, RADIUS_M, STEP_M, TURN, degrees, moved, scattered
 from engine.domains.dispatch.geo import between_m
-from testkit.redis import RedisServer, system_binary, wheel_binary
+from testkit.redis import RedisServer, find_binary
 
 PLAN = Jobs(jobs=6, under_way=2, accepting=3)
 
@@ -26,10 +26,7 @@ PLAN = Jobs(jobs=6, under_way=2, accepting=3)
 @pytest.fixture
 def redis() -> Iterator[RedisAt]:
     """A Redis of this test's own."""
-    binary = system_binary() or wheel_binary()
-    if binary is None:
-        pytest.skip("no Redis here")
-    with RedisServer(binary) as server:
+    with RedisServer(find_binary()) as server:
         yield RedisAt(server.socket_path, server.pid)
 
 

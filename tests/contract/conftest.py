@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.ports import EventLog
-from testkit.redis import RedisFailed, RedisServer, find_binary
+from testkit.redis import RedisServer, find_binary
 from tests.contract.places import MemoryPlace, Open, Place, PostgresPlace, SqlitePlace
 from tests.contract.towns import AnyTown, near_town
 from tests.runtime.far.market import open_town
@@ -52,10 +52,6 @@ async def town(request: pytest.FixtureRequest) -> AsyncIterator[AnyTown]:
         async with near_town() as near:
             yield near
         return
-    try:
-        binary = find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
-    with RedisServer(binary) as redis:
+    with RedisServer(find_binary()) as redis:
         async with open_town(f"unix://{redis.socket_path}", gateways=2) as far:
             yield far

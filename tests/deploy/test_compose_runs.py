@@ -17,7 +17,7 @@ from msgspec import Struct
 from runtime.tokens import issue_token
 from testkit.client import connected
 from testkit.process import Process, run, start
-from testkit.redis import RedisFailed, RedisServer, find_binary
+from testkit.redis import RedisServer, find_binary
 from tests.deploy.files import compose, config_of, filled, instruction, kubernetes, required
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -68,12 +68,8 @@ async def started(service: Mapping[str, Any], environment: dict[str, str]) -> Ru
 @pytest.fixture
 async def services(tmp_path: Path, postgres_url: str) -> AsyncIterator[dict[str, Running]]:
     """Engines and gateways of the file, in the order in which they wait for one another."""
-    try:
-        binary = find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with AsyncExitStack() as stack:
-        fan = stack.enter_context(RedisServer(binary))
+        fan = stack.enter_context(RedisServer(find_binary()))
         found: dict[str, Running] = {}
         for name in ORDER:
             here = {

@@ -15,7 +15,6 @@ from engine.registry import build_registry, find_domains
 from gateway.hooks.endpoint import OUTCOMES
 from testkit.cluster import cluster
 from testkit.process import Server, serving
-from testkit.redis import RedisFailed, find_binary
 from tests.deploy.promql import Values, inventory, problems, read
 from tests.e2e.door import door_of
 
@@ -74,10 +73,6 @@ async def _page_of_a_lived_in_house(http: httpx.AsyncClient, house: Server) -> s
 @pytest.mark.xdist_group("cluster")
 async def test_all_that_is_asked_for_is_there(tmp_path: Path) -> None:
     """Metrics, labels and their values: no panel stays empty, no alarm silent, for a wrong name."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with (
         httpx.AsyncClient() as http,
         cluster(gateways=1) as town,

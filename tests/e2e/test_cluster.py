@@ -10,7 +10,6 @@ import pytest
 
 from testkit.cluster import Cluster, cluster
 from testkit.faults import FAULTS, report_of, run_round, words_of
-from testkit.redis import RedisFailed, find_binary
 from testkit.trial import Trial, verified
 
 ALWAYS = ("kill_writer", "freeze_writer")
@@ -22,10 +21,6 @@ ACCEPTED_MIN = 1_000
 @pytest.fixture
 async def town() -> AsyncIterator[Cluster]:
     """A cluster with two markets, one for each writer."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with cluster(markets=["east"]) as made:
         yield made
         # Shown if the test has failed.

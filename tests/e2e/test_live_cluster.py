@@ -12,7 +12,6 @@ import pytest
 
 from testkit.client import connected
 from testkit.process import Process, run, start
-from testkit.redis import RedisFailed, find_binary
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -20,16 +19,7 @@ LIVES = r"main: w\d, [1-9]\d* bids/s.*; east: w\d, [1-9]\d* bids/s"
 
 
 @pytest.fixture
-def redis_binary() -> Path:
-    """Skips where there is no Redis at all."""
-    try:
-        return find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
-
-
-@pytest.fixture
-async def live(tmp_path: Path, redis_binary: Path) -> AsyncIterator[Process]:
+async def live(tmp_path: Path) -> AsyncIterator[Process]:
     """`make cluster` at free ports; with bids in both markets; what is killed comes back after
     ten seconds."""
     flags = ("--port", "0", "--engine-port", "0", "--again-after", "10", "--data", str(tmp_path))
@@ -100,7 +90,7 @@ async def test_it_ends_and_leaves_no_process_behind(live: Process, tmp_path: Pat
             os.kill(number, 0)
 
 
-async def test_a_taken_port_is_named(tmp_path: Path, redis_binary: Path) -> None:
+async def test_a_taken_port_is_named(tmp_path: Path) -> None:
     """With what to type instead, and with what an earlier run has left."""
     left = tmp_path / "w1.pid"
     left.write_text("1\n")

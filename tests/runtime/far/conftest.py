@@ -4,18 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from testkit.redis import RedisFailed, RedisServer, find_binary
+from testkit.redis import RedisServer, find_binary
 from tests.runtime.far.market import Town, open_town
 
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
     """A server of its own."""
-    try:
-        binary = find_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
-    with RedisServer(binary) as server:
+    with RedisServer(find_binary()) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.sequencer import Accepted
 from persistence.bus.keys import commands_key
-from testkit.redis import RedisFailed, find_cluster_binary
+from testkit.redis import find_cluster_binary
 from testkit.redis_cluster import RedisCluster
 from tests.gateway.club import Say
 from tests.runtime.far.market import ADA, SHARD, Town, ask, open_town
@@ -18,11 +18,7 @@ ROOM = "club:c1"
 @pytest.fixture
 def servers() -> Iterator[RedisCluster]:
     """Two servers."""
-    try:
-        binary = find_cluster_binary()
-    except RedisFailed as problem:
-        pytest.skip(str(problem))
-    with RedisCluster(binary) as cluster:
+    with RedisCluster(find_cluster_binary()) as cluster:
         yield cluster
 
 
