@@ -1,8 +1,10 @@
 """Parcels that people hand on over the wire: codes shown and scanned, photos, every kind of end."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.kernel.time import DAY, HOUR, MINUTE
 from testkit.client import Heard
@@ -10,6 +12,7 @@ from tests.e2e.walk import BOSS, POOR, Walk
 
 SENDER, TRAVELLER, COURIER, RECIPIENT = "sam", "tom", "lea", "rita"
 FEE = 90_00
+FIRST_KEY, NEXT_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(64)
 HERE = {"lat_e7": 65_244_000, "lng_e7": 33_792_000}
 PARCELS = ("whole", "back", "off", "stuck", "lost", "given")
@@ -138,8 +141,7 @@ async def a_whole_way(walk: Walk) -> None:
     await planned(walk, "whole")
     await walk.must(SENDER, "custody.reissue_qr", step_seq=1, reason="it was seen", **of)
     await scan(walk, TRAVELLER, "forged", shipment="whole")
-    key = {"key_id": "tablet", "public_key": "A" * 43}
-    await walk.must(TRAVELLER, "custody.register_device", **key)
+    await a_device(walk, "tablet")
     await picked_up(walk, "whole", device={"key_id": "phone", "counter": 7})
     moved = {"kind": "DEPARTED", "place_id": "lagos"}
     await walk.must(TRAVELLER, "custody.record_tracking", **moved, **of)
@@ -154,6 +156,21 @@ async def a_whole_way(walk: Walk) -> None:
     await walk.must(COURIER, "custody.enter_delivery_code", code=code, **of)
     await walk.must(RECIPIENT, "custody.confirm_receipt", receiver_name="Rita", **of)
     await walk.must(SENDER, "custody.rate_carrier", step_seq=1, stars=5, **of)
+
+
+async def a_device(walk: Walk, key_id: str) -> None:
+    """One of Tom's, with a key, then with another, then with none that is good."""
+    first, second = (base64url(k.public_key().public_bytes_raw()) for k in (FIRST_KEY, NEXT_KEY))
+    await walk.must(TRAVELLER, "custody.register_device", key_id=key_id, public_key=first)
+    said = f"replace\n{key_id}\n{second}".encode()
+    new = {"public_key": second, "signature": base64url(FIRST_KEY.sign(said))}
+    await walk.must(TRAVELLER, "custody.replace_device_key", key_id=key_id, **new)
+    await walk.must("meg", "custody.revoke_device", key_id=key_id, reason="it was lost")
+
+
+def base64url(raw: bytes) -> str:
+    """Without padding."""
+    return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 async def a_way_back(walk: Walk) -> None:
@@ -275,6 +292,9 @@ async def codes_of_scans(walk: Walk, no: Custodian) -> None:
     first = (await shown(walk, "c3", 1, SENDER))["token"]
     await no.no_scan("QR_INVALID", TRAVELLER, f"{first}x", **of)
     await no.no_scan("WRONG_SCANNER", COURIER, first)
+    await a_device(walk, "c3-phone")
+    revoked = {"key_id": "c3-phone", "counter": 1}
+    await no.no_scan("DEVICE_REVOKED", TRAVELLER, first, device=revoked)
     await no.no_scan("LOCATION_REQUIRED", TRAVELLER, first, scan_location_id="")
     for _ in range(5):
         await walk.must(SENDER, "custody.reissue_qr", step_seq=1, **of)

@@ -80,10 +80,12 @@ custody.rate_carrier          y    y    y    y    y    y    y    y    y    y    
 custody.record_tracking       -    y    y    y    y    y    y    y    y    y    y    -
 custody.register_device       -    y    y    y    y    y    y    y    y    y    y    -
 custody.reissue_qr            y    y    y    y    y    y    y    y    y    y    y    -
+custody.replace_device_key    -    y    y    y    y    y    y    y    y    y    y    -
 custody.replan                -    -    -    -    -    y    y    -    -    -    -    -
 custody.report_problem        y    y    y    y    y    y    y    y    y    y    y    -
 custody.request_upload        y    y    y    y    y    y    y    y    y    y    y    -
 custody.resolve_custody       -    -    -    -    -    y    y    -    -    -    -    -
+custody.revoke_device         -    y    y    y    y    y    y    y    y    y    y    -
 custody.scan_handoff          -    y    y    y    y    y    y    y    y    y    y    -
 custody.show_qr               y    y    y    y    y    y    y    y    y    y    y    -
 custody.start_return          -    -    -    -    -    y    y    -    -    -    -    -

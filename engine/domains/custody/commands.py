@@ -30,6 +30,7 @@ from engine.domains.custody.terms import (
     Recipient,
     Seq,
     Short,
+    Signature,
     Stars,
     StepTerms,
     Token,
@@ -158,6 +159,33 @@ class RegisterDevice(Command, frozen=True, tag="custody.register_device"):
 
     key_id: Id
     public_key: PublicKey
+
+    def room(self, actor: Actor) -> str:
+        return scanner_room(self.key_id)
+
+
+class ReplaceDeviceKey(Command, frozen=True, tag="custody.replace_device_key"):
+    """Give a device another key. The key of now signs `replace`, the key id and the new key, a line
+    each: so nobody replaces it who has the account and not the device."""
+
+    ROLES: ClassVar = SIGNED_IN
+
+    key_id: Id
+    public_key: PublicKey
+    signature: Signature
+
+    def room(self, actor: Actor) -> str:
+        return scanner_room(self.key_id)
+
+
+class RevokeDevice(Command, frozen=True, tag="custody.revoke_device"):
+    """Take no more scans of a device, for ever: it was lost, or somebody else has its key. For its
+    owner, and for staff, who say why."""
+
+    ROLES: ClassVar = SIGNED_IN
+
+    key_id: Id
+    reason: Reason = ""
 
     def room(self, actor: Actor) -> str:
         return scanner_room(self.key_id)

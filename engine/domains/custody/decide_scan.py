@@ -7,6 +7,7 @@ from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody import plan, qr
 from engine.domains.custody.codes import (
+    DEVICE_REVOKED,
     LOCATION_REQUIRED,
     QR_INVALID,
     SCAN_TOO_OLD,
@@ -54,6 +55,8 @@ def scan_handoff(state: Shipment, command: c.ScanHandoff, ctx: Context) -> Decis
         return refusal
     if refusal := _too_many(state, command, ctx):
         return refusal
+    if refusal := _revoked_device(command, ctx):
+        return _noted(state, command, ctx, refusal, None)
     target = _target(state, command, ctx)
     if isinstance(target, Rejected):
         return _noted(state, command, ctx, target, None)
@@ -72,8 +75,8 @@ def _too_many(state: Shipment, command: c.ScanHandoff, ctx: Context) -> Rejected
     names no device, those at this one."""
     since = ctx.now - BAD_TOKENS_MS
     tries = [state.bad_tokens.get(who, []) for who in tried_by(ctx.actor.user, command.device)]
-    scanner = ctx.peek(scanner_room(command.device.key_id)) if command.device else None
-    if isinstance(scanner, Scanner) and scanner.user == ctx.actor.user:
+    scanner = _scanner(command, ctx)
+    if scanner and scanner.user == ctx.actor.user:
         tries.append(scanner.invalid_at)
     recent = max(([at for at in times if at > since] for times in tries), key=len)
     if len(recent) < BAD_TOKENS_MAX:
@@ -83,6 +86,25 @@ def _too_many(state: Shipment, command: c.ScanHandoff, ctx: Context) -> Rejected
         RATE_LIMITED,
         f"{BAD_TOKENS_MAX} invalid codes in an hour; wait before the next",
         {"retry_after_ms": wait_ms},
+    )
+
+
+def _scanner(command: c.ScanHandoff, ctx: Context) -> Scanner | None:
+    """What is known of the device, if it is known in this market."""
+    found = ctx.peek(scanner_room(command.device.key_id)) if command.device else None
+    return found if isinstance(found, Scanner) else None
+
+
+def _revoked_device(command: c.ScanHandoff, ctx: Context) -> Rejected | None:
+    """At once, for scans that were made before and have waited too: nobody knows who made them, and
+    a key that is not its owner's writes any time that it likes (X2)."""
+    scanner = _scanner(command, ctx)
+    if scanner is None or scanner.revoked_at is None:
+        return None
+    return Rejected(
+        DEVICE_REVOKED,
+        "this device was revoked; scan with another one",
+        {"revoked_at": scanner.revoked_at},
     )
 
 

@@ -37,6 +37,7 @@ ScanFlag = Literal[
     "HASH_MISMATCH",
     "FOREIGN_DEVICE",
     "SIGNATURE_INVALID",
+    "DEVICE_REVOKED",
 ]
 
 

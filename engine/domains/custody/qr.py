@@ -101,10 +101,15 @@ def scan_hash(device: Device, token: str, location: str, device_at: Millis) -> s
     return sha256("\n".join(str(line) for line in lines).encode()).hexdigest()
 
 
-def is_device_signed(vault: Vault, public_key: str, scan: str, signature: str) -> bool:
-    """Whether the device has signed the hash of this scan."""
+def replacement(key_id: str, public_key: str) -> str:
+    """What a device's key signs to name the next one."""
+    return f"replace\n{key_id}\n{public_key}"
+
+
+def is_device_signed(vault: Vault, public_key: str, said: str, signature: str) -> bool:
+    """Whether the device has signed this: the hash of a scan, or a replacement."""
     key, given = urlsafe_b64decode(public_key + "="), urlsafe_b64decode(signature + "==")
-    return vault.is_signed_with(key, scan.encode(), given)
+    return vault.is_signed_with(key, said.encode(), given)
 
 
 def _text(raw: bytes) -> str:

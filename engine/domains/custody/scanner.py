@@ -3,7 +3,8 @@
 A device counts its scans, over all shipments, and each names the hash of the one before. Scans
 may come late and in any order; a number that is left out, given twice or out of turn, or a hash
 that does not fit, is a flag for staff. It undoes nothing: who holds a parcel is decided by the
-order of arrival. A device may have a key: then what it has not signed is none of its scans.
+order of arrival. A device may have a key: then what it has not signed is none of its scans. One
+that was revoked makes no more of them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,12 +23,12 @@ from engine.contract import (
     fields_of,
 )
 from engine.domains.custody import qr
-from engine.domains.custody.codes import QR_INVALID
-from engine.domains.custody.commands import RegisterDevice
+from engine.domains.custody.codes import DEVICE_REVOKED, QR_INVALID
+from engine.domains.custody.commands import RegisterDevice, ReplaceDeviceKey, RevokeDevice
 from engine.domains.custody.events import ScanFlag
 from engine.domains.custody.messages import FlagScan, ScanReported
 from engine.domains.custody.terms import BAD_TOKENS_MS, SCANNER_DOMAIN, Device, shipment_room
-from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
+from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, REASON_REQUIRED, Rejected
 from engine.kernel.time import Millis
 
 SCANS_KEPT = 256
@@ -49,10 +50,24 @@ class ScanNoted(Event, frozen=True, tag="custody.scan_noted"):
 
 
 class DeviceRegistered(Event, frozen=True, tag="custody.device_registered"):
-    """The device signs its scans with this key, for ever."""
+    """The device signs its scans with this key from now on."""
 
     public_key: str
     user: str
+
+
+class DeviceKeyReplaced(Event, frozen=True, tag="custody.device_key_replaced"):
+    """The device signs with another key from now on; the one before has said so."""
+
+    public_key: str
+    signature: str
+
+
+class DeviceRevoked(Event, frozen=True, tag="custody.device_revoked"):
+    """No scan of the device is taken any more, whenever it was made."""
+
+    by: str
+    reason: str
 
 
 class Scanner(Struct):
@@ -72,19 +87,74 @@ class Scanner(Struct):
     """Numbers below the highest that have not come, oldest first."""
     invalid_at: list[Millis] = []
     """When it sent tokens that were none, in the last hour (custody 7)."""
+    revoked_at: Millis | None = None
+    """Since when none of its scans is taken."""
 
 
 def register(state: Scanner, command: RegisterDevice, ctx: Context) -> Decision:
     """By its owner, once: whoever wants another key names another device."""
     if state.user not in ("", ctx.actor.user):
         return Rejected(FORBIDDEN, "this device is somebody else's; choose another `key_id`")
+    if state.revoked_at is not None:
+        return _revoked(state)
     if state.public_key == command.public_key:
         return ()
     if state.public_key:
         return Rejected(
-            INVALID_TRANSITION, "this device has a key; register the new one as another device"
+            INVALID_TRANSITION,
+            "this device has a key; let that sign the new one (custody.replace_device_key), or "
+            "register another device",
         )
     return [DeviceRegistered(public_key=command.public_key, user=ctx.actor.user)]
+
+
+def replace_key(state: Scanner, command: ReplaceDeviceKey, ctx: Context) -> Decision:
+    """By its owner, with the word of the key of now: whoever has stolen the account alone could
+    else make scans of a device that is in its owner's pocket."""
+    if not ctx.actor.user or state.user != ctx.actor.user:
+        return _not_yours()
+    if state.revoked_at is not None:
+        return _revoked(state)
+    said = qr.replacement(command.key_id, command.public_key)
+    if not state.public_key or not qr.is_device_signed(
+        ctx.vault, state.public_key, said, command.signature
+    ):
+        return Rejected(
+            FORBIDDEN,
+            "`signature` is not that of the device's key; if the key is lost, revoke the device",
+            {"field": "signature"},
+        )
+    if state.public_key == command.public_key:
+        return ()
+    return [DeviceKeyReplaced(public_key=command.public_key, signature=command.signature)]
+
+
+def revoke(state: Scanner, command: RevokeDevice, ctx: Context) -> Decision:
+    """By its owner, or by staff with a reason. It needs no key: that may be what is lost."""
+    actor = ctx.actor
+    if state.user != actor.user and not actor.is_staff:
+        return _not_yours()
+    if not state.user:
+        return Rejected(INVALID_TRANSITION, "nobody has used this device; check `key_id`")
+    if state.revoked_at is not None:
+        return _revoked(state)
+    if state.user != actor.user and not command.reason.strip():
+        return Rejected(
+            REASON_REQUIRED, "`reason` must say why; it is kept with the act", {"field": "reason"}
+        )
+    return [DeviceRevoked(by=actor.user, reason=command.reason)]
+
+
+def _not_yours() -> Rejected:
+    return Rejected(FORBIDDEN, "this is no device of yours")
+
+
+def _revoked(state: Scanner) -> Rejected:
+    return Rejected(
+        DEVICE_REVOKED,
+        "this device was revoked, for ever; register another one",
+        {"revoked_at": state.revoked_at},
+    )
 
 
 def note(state: Scanner, message: ScanReported, ctx: Context) -> Decision:
@@ -105,6 +175,9 @@ def note(state: Scanner, message: ScanReported, ctx: Context) -> Decision:
 
 def _flags(state: Scanner, message: ScanReported, vault: Vault) -> Iterable[ScanFlag]:
     counter, signature = message.device.counter, message.device.signature
+    if state.revoked_at is not None:
+        yield "DEVICE_REVOKED"
+        return
     if state.user and state.user != message.user:
         yield "FOREIGN_DEVICE"
     key = state.public_key
@@ -134,7 +207,7 @@ def _fits(state: Scanner, message: ScanReported) -> bool:
 
 
 def on_noted(state: Scanner, event: ScanNoted, at: Millis) -> None:
-    if "SIGNATURE_INVALID" in event.flags:
+    if not {"SIGNATURE_INVALID", "DEVICE_REVOKED"}.isdisjoint(event.flags):
         return  # Somebody else says that it is this device's.
     if event.code == QR_INVALID.name and "FOREIGN_DEVICE" not in event.flags:
         state.invalid_at = [*(t for t in state.invalid_at if t > at - BAD_TOKENS_MS), at]
@@ -156,6 +229,14 @@ def on_noted(state: Scanner, event: ScanNoted, at: Millis) -> None:
 
 def on_registered(state: Scanner, event: DeviceRegistered, _: Millis) -> None:
     state.user, state.public_key = event.user, event.public_key
+
+
+def on_replaced(state: Scanner, event: DeviceKeyReplaced, _: Millis) -> None:
+    state.public_key = event.public_key
+
+
+def on_revoked(state: Scanner, _event: DeviceRevoked, at: Millis) -> None:
+    state.revoked_at = at
 
 
 def _between(highest: int, counter: int) -> range:
@@ -182,6 +263,8 @@ def show(_: Scanner, event: Event, viewer: str) -> dict[str, Any]:
     shown = fields_of(event)
     if isinstance(event, ScanNoted) and viewer != "staff":
         shown = {name: shown[name] for name in ("device", "shipment", "scan_hash", "device_at")}
+    if isinstance(event, DeviceRevoked) and viewer != "staff":
+        del shown["by"]
     return shown
 
 
@@ -191,6 +274,7 @@ def view(state: Scanner, ctx: Context) -> Any:
         "highest": state.highest,
         "hash": state.hashes.get(str(state.highest)),
         "public_key": state.public_key or None,
+        "revoked_at": state.revoked_at,
     }
     if ctx.actor.is_staff:
         shown |= {"user": state.user, "missing": state.missing}
@@ -207,13 +291,20 @@ def check(state: Scanner) -> None:
 EVOLVE: Mapping[type[Event], Callable[[Any, Any, Millis], None]] = {
     ScanNoted: on_noted,
     DeviceRegistered: on_registered,
+    DeviceKeyReplaced: on_replaced,
+    DeviceRevoked: on_revoked,
 }
 
 SCANNER = Domain(
     name=SCANNER_DOMAIN,
     summary="One scanning device: whether its scans follow from one another.",
     initial=Scanner,
-    decide={RegisterDevice: register, ScanReported: note},
+    decide={
+        RegisterDevice: register,
+        ReplaceDeviceKey: replace_key,
+        RevokeDevice: revoke,
+        ScanReported: note,
+    },
     evolve=EVOLVE,
     audience=audience,
     show=show,

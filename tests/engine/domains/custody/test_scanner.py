@@ -9,7 +9,12 @@ from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
 from engine.domains.custody import qr
 from engine.domains.custody.messages import ScanReported
-from engine.domains.custody.scanner import DeviceRegistered, ScanNoted
+from engine.domains.custody.scanner import (
+    DeviceKeyReplaced,
+    DeviceRegistered,
+    DeviceRevoked,
+    ScanNoted,
+)
 from engine.kernel.actor import Actor
 from engine.kernel.time import HOUR
 from engine.ledger.escrow.commands import Fund, Open
@@ -63,7 +68,7 @@ def test_scans_that_follow_from_one_another_are_not_flagged() -> None:
         assert not house.happened(e.ScanFlagged)
         expected = qr.scan_hash(device(2, first), good.qr_token, "there", house.now)
         assert house.result["scan_hash"] == expected
-        shown = {"highest": 2, "hash": expected, "public_key": None}
+        shown = {"highest": 2, "hash": expected, "public_key": None, "revoked_at": None}
         assert house.view(TOM, PHONE) == shown
 
 
@@ -226,6 +231,80 @@ def test_a_key_may_come_before_the_first_scan() -> None:
         flagged(house, TOM, signed(bad(house, 1)), ("FOREIGN_DEVICE",))
         assert house.audience(EVE, PHONE) == "owner"
         assert house.audience(TOM, PHONE) == ""
+
+
+def replacing(
+    new: str = "her next key", signer: str = "tom's phone", **said: str
+) -> c.ReplaceDeviceKey:
+    """The key of `signer` names the key of `new`; `said` is what it signs instead."""
+    key = text(KEYS.public_key(new))
+    words = qr.replacement(said.get("key_id", "phone"), said.get("public_key", key))
+    signature = text(KEYS.sign(signer, words.encode()))
+    return c.ReplaceDeviceKey(id="c", key_id="phone", public_key=key, signature=signature)
+
+
+REVOKE = c.RevokeDevice(id="c", key_id="phone")
+
+
+def test_a_key_is_replaced_by_the_word_of_the_key_before() -> None:
+    """From then on the new key signs, and the old one is worth nothing; the count goes on."""
+    with House() as house:
+        tried(planned(house).given((TOM, register())), (TOM, signed(bad(house, 1))))
+        first = hash_of(house, 1)
+        house.when(TOM, replacing()).then_only(DeviceKeyReplaced)
+        flagged(house, TOM, signed(bad(house, 2, first)), ("SIGNATURE_INVALID",))
+        flagged(house, TOM, signed(bad(house, 2, first), "her next key"), ())
+        assert house.view(TOM, PHONE)["highest"] == 2
+        house.when(TOM, replacing(signer="her next key")).then_nothing_happened()
+
+
+def test_a_thief_of_the_account_replaces_no_key() -> None:
+    """Nor does somebody else, nor a signature that was made for another key or device."""
+    with House() as house:
+        house.when(TOM, replacing()).then_rejected("FORBIDDEN")
+        house.given((TOM, register()))
+        house.when(EVE, replacing()).then_rejected("FORBIDDEN")
+        for command in (
+            replacing(signer="her next key"),
+            replacing(key_id="tablet"),
+            replacing(public_key=text(KEYS.public_key("another"))),
+        ):
+            house.when(TOM, command).then_rejected("FORBIDDEN", field="signature")
+
+
+def test_no_scan_of_a_revoked_device_is_taken() -> None:
+    """At once, those that it made before and kept too; another device may scan the same code."""
+    with House() as house:
+        planned(house).given((TOM, register()))
+        kept = signed(scan(token(house, 1), house.now, device=device(1)))
+        house.advance(60_000).when(TOM, REVOKE).then_only(DeviceRevoked)
+        house.when(TOM, kept)
+        refused_scan(house, "DEVICE_REVOKED")
+        assert house.happened(ScanNoted)[0].flags == ("DEVICE_REVOKED",)
+        shown = house.view(TOM, PHONE)
+        assert (shown["highest"], shown["revoked_at"]) == (0, house.now)
+        good = scan(token(house, 1), house.now, device=device(1, key="tablet"))
+        house.when(TOM, good).then(e.HandoffScanned)
+
+
+def test_a_revoked_device_stays_revoked() -> None:
+    """Whoever has its key would only give it another."""
+    with House() as house:
+        house.given((TOM, register()), (TOM, REVOKE))
+        for command in (register(), register("another"), replacing(), REVOKE):
+            house.when(TOM, command).then_rejected("DEVICE_REVOKED")
+
+
+def test_its_owner_and_staff_revoke_a_device() -> None:
+    """Staff with a reason; the owner is not told who it was."""
+    with House() as house:
+        house.when(MOD, REVOKE).then_rejected("INVALID_TRANSITION")
+        house.given((TOM, register())).when(EVE, REVOKE).then_rejected("FORBIDDEN")
+        house.when(MOD, REVOKE).then_rejected("REASON_REQUIRED")
+        why = replace(REVOKE, reason="it was stolen")
+        house.when(MOD, why).then(DeviceRevoked, reason="it was stolen")
+        assert house.history(TOM, PHONE)[-1] == {"reason": "it was stolen"}
+        assert house.history(MOD, PHONE)[-1]["by"] == MOD.user
 
 
 def two_parcels(house: House) -> House:
