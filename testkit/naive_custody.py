@@ -90,13 +90,15 @@ class NaiveShipment:
         self._over.pop(event["qr_id"], None)
 
     def _expired(self, at: int, event: Fields) -> None:
-        """An expired code may still be good for what was scanned before (H12)."""
+        """A code that has expired may still be good for what was scanned before (H12), one that was
+        ended by hand is not."""
         was = self._open.pop(event["qr_id"], None)
         expect(was is not None, f"{self.room}: {event} was not open")
         if was is not None:
-            if event["cause"] == "TIME":
-                expect(at >= was[2], f"{self.room}: Q6: {event} at {at}")
-            self._over[event["qr_id"]] = (was[0], was[1], min(was[2], at))
+            if event["cause"] != "TIME":
+                return
+            expect(at >= was[2], f"{self.room}: Q6: {event} at {at}")
+            self._over[event["qr_id"]] = was
 
     def _scan(self, at: int, event: Fields) -> None:
         """Custody Q3 to Q6, H12."""

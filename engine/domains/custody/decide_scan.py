@@ -34,7 +34,7 @@ from engine.domains.custody.terms import (
     slot_of,
 )
 from engine.kernel.outcome import RATE_LIMITED, Rejected
-from engine.kernel.time import Millis
+from engine.kernel.time import HOUR, Millis
 
 
 class Target(Struct, frozen=True):
@@ -168,18 +168,26 @@ def _wrong_time(
 ) -> Rejected | None:
     """H12, Q6, X2: good when it was scanned, and not shown long before that."""
     lateness_ms = ctx.now - command.device_at
-    if lateness_ms > OFFLINE_MS or lateness_ms < -AHEAD_MS:
-        return Rejected(
-            SCAN_TOO_OLD,
-            f"a scan is taken up to {OFFLINE_MS} ms after it was made",
-            {"lateness_ms": lateness_ms, "limit_ms": OFFLINE_MS},
+    if lateness_ms > OFFLINE_MS:
+        return _not_of_today(
+            f"`device_at`: a scan is taken up to {OFFLINE_MS // HOUR} hours after it was made; "
+            "scan the code that is shown now",
+            lateness_ms,
         )
+    if lateness_ms < -AHEAD_MS:
+        return _not_of_today("`device_at` is ahead; set the device's clock and scan", lateness_ms)
+    if code.is_withdrawn:
+        return expired(code)
     moment = moment_of(command, ctx.now)
     # A token of the present minute may lie ahead of a device's slow clock.
     age = slot_of(moment) - token.slot
     if not code.active_from - ONLINE_MS <= moment < code.expires_at or not -1 <= age < SLOTS_GOOD:
         return expired(code)
     return None
+
+
+def _not_of_today(why: str, lateness_ms: Millis) -> Rejected:
+    return Rejected(SCAN_TOO_OLD, why, {"lateness_ms": lateness_ms, "limit_ms": OFFLINE_MS})
 
 
 def _noted(

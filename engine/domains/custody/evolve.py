@@ -78,7 +78,7 @@ def on_issued(state: Shipment, event: e.QrIssued, _: Millis) -> None:
         _step(state, event.step_seq).qr_id = event.qr_id
         return
     known.version, known.token_hash = event.version, event.token_hash
-    known.state = "ISSUED"
+    known.state, known.is_withdrawn = "ISSUED", False
     known.reissues += 1
 
 
@@ -208,7 +208,7 @@ def on_cancelled(state: Shipment, event: e.ShipmentCancelled, at: Millis) -> Non
 
 def on_expired(state: Shipment, event: e.QrExpired, at: Millis) -> None:
     code = state.codes[event.qr_id]
-    code.state = "EXPIRED"
+    code.state, code.is_withdrawn = "EXPIRED", event.cause == "BY_HAND"
     code.expires_at = min(code.expires_at, at)
 
 

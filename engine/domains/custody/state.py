@@ -70,6 +70,8 @@ class Qr(Struct):
     state: QrState = "ISSUED"
     active_from: Millis = 0
     expires_at: Millis = 0
+    is_withdrawn: bool = False
+    """Whether it was ended by hand: then scans of it that wait are void, too (H12)."""
     reissues: int = 0
 
 

@@ -8,6 +8,7 @@ from engine.domains.custody import qr
 from engine.domains.custody.terms import LINK_MS, QR_LIFE_MS
 from engine.kernel.actor import Actor
 from engine.kernel.outside import Letter
+from engine.kernel.time import HOUR
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
     BOOKINGS,
@@ -141,15 +142,19 @@ def test_the_recipient_issues_the_last_code_again_and_with_it_the_digits() -> No
 
 
 def test_staff_end_a_code() -> None:
-    """ExpireQr; what is offline in somebody's pocket dies with it."""
+    """ExpireQr; what is offline in somebody's pocket dies with it, whatever time it names."""
     with House() as house:
         planned(house)
+        before = house.advance(HOUR).now
+        house.advance(HOUR)
         house.when(SAM, _expire("s1.q1")).then_rejected("FORBIDDEN")
         house.when(MOD, _expire("s1.q9")).then_rejected("QR_INVALID")
         house.when(MOD, _expire("s1.q2")).then_rejected("STEP_OUT_OF_ORDER")
         house.when(BOOKINGS, _expire("s1.q1")).then(e.QrExpired, cause="BY_HAND")
         house.when(MOD, _expire("s1.q1")).then_rejected("QR_EXPIRED")
         house.when(TOM, scan(token(house, 1), house.now)).then_noted(e.ScanRejected, "QR_EXPIRED")
+        waits = scan(token(house, 1, before), before)
+        house.when(TOM, waits).then_noted(e.ScanRejected, "QR_EXPIRED")
         house.given((SAM, reissue(1)), (TOM, scan(_again(house), house.now)))
         house.when(MOD, _expire("s1.q1")).then_rejected("QR_ALREADY_USED")
 
