@@ -8,9 +8,11 @@ from engine.contract import Domain, Vault, never
 from engine.kernel.actor import THE_HOUSE
 from engine.kernel.limits import TAIL_RECORDS
 from engine.kernel.market import Market, market_for
-from engine.kernel.record import CHAIN_START, Record
+from engine.kernel.record import CHAIN_START, HmacKey, Record, hmac_key
 from engine.kernel.time import Millis
 from engine.ledger.book import Book
+
+NO_KEY = hmac_key(b"")
 
 
 class Room:
@@ -18,7 +20,7 @@ class Room:
 
     __slots__ = ("domain", "has_timers", "hash", "key", "name", "seq", "soft", "state", "tail")
 
-    def __init__(self, name: str, domain: Domain, key: bytes = b"") -> None:
+    def __init__(self, name: str, domain: Domain, key: HmacKey = NO_KEY) -> None:
         self.name = name
         self.key = key
         """What its receipts are hashed with."""
@@ -31,9 +33,9 @@ class Room:
         self.tail: deque[Record] = deque(maxlen=TAIL_RECORDS)
 
 
-def chain_key(vault: Vault | None, room: str) -> bytes:
+def chain_key(vault: Vault | None, room: str) -> HmacKey:
     """The key of a room's receipts. A core that only replays makes none, and needs none."""
-    return vault.mac("receipts", room) if vault else b""
+    return hmac_key(vault.mac("receipts", room)) if vault else NO_KEY
 
 
 class StepContext:

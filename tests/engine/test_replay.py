@@ -15,6 +15,7 @@ from engine.kernel.outcome import Rejected
 from engine.kernel.posting import Hold, Posting, Release
 from engine.kernel.record import CHAIN_START, Record, chain_hash
 from engine.ledger import commands as c
+from engine.room import NO_KEY
 from tests.engine.toys import START, Play, toy_registry
 
 MARKETS = {"NGN": Market(currency="NGN", adjustment_alone_max=50)}
@@ -149,7 +150,7 @@ def test_replay_makes_the_same_state(history: Any) -> None:
     for r in records:
         twin.replay(r)
         before = chains.get(r.room, CHAIN_START)
-        chains[r.room] = chain_hash(b"", before, r.room, r.seq, r.at, r.actor, r.event)
+        chains[r.room] = chain_hash(NO_KEY, before, r.room, r.seq, r.at, r.actor, r.event)
     twin.check()
     assert snapshot.take(twin) == snapshot.take(core)
     assert chains == {name: room.hash for name, room in core.rooms.items()}

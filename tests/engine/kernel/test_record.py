@@ -4,9 +4,10 @@ import hmac
 
 import pytest
 
-from engine.kernel.record import CHAIN_START, chain_hash
+from engine.kernel.record import CHAIN_START, chain_hash, hmac_key
 
-KEY = b"the key of a room, thirty-two b."
+SECRET = b"the key of a room, thirty-two b."
+KEY = hmac_key(SECRET)
 FIRST = ("auction:a1", 1, 1_732_147_200_000, "ada", b'{"event":"auction.bid_placed","amount":100}')
 GOLDEN_1 = "3d36a90bf2091f8d9985c3738947928dce2126ffa247faa56386f50293b3ee5c"
 GOLDEN_2 = "65ca64654f910642d692ae3fa693e7b57b7bbdad9b5eab2f23f68044e27e8c54"
@@ -25,7 +26,7 @@ def test_the_receipt_is_the_hash_that_the_documents_describe() -> None:
     HMAC-SHA-256."""
     room, seq, at, actor, event = FIRST
     text = b"\n" + f"{room}\n{seq}\n{at}\n{actor}\n".encode() + event
-    assert chain_hash(KEY, CHAIN_START, *FIRST) == hmac.new(KEY, text, "sha256").hexdigest()
+    assert chain_hash(KEY, CHAIN_START, *FIRST) == hmac.new(SECRET, text, "sha256").hexdigest()
 
 
 @pytest.mark.parametrize("field", range(5))
@@ -47,5 +48,5 @@ def test_without_the_key_nobody_can_try_what_an_event_hid() -> None:
     room, seq, at, actor, _ = FIRST
     receipt = chain_hash(KEY, CHAIN_START, room, seq, at, actor, hidden % 700)
     for guess in range(1_000):
-        tried = chain_hash(b"", CHAIN_START, room, seq, at, actor, hidden % guess)
+        tried = chain_hash(hmac_key(b""), CHAIN_START, room, seq, at, actor, hidden % guess)
         assert tried != receipt
