@@ -51,7 +51,7 @@ class HandoffsPlanned(Event, frozen=True, tag="custody.handoffs_planned"):
     steps: tuple[StepTerms, ...]
     """Each with its kind."""
     names: dict[str, str]
-    """User -> first name, of the carriers whom the house knew."""
+    """User -> first name, of the carriers and the sender, if the house knew them."""
     is_international: bool = False
     by: str = ""
 

@@ -68,13 +68,15 @@ def _broken(why: str, step: int) -> Rejected:
 
 
 def names_of(steps: Chain, ctx: Context) -> dict[str, str] | Rejected:
-    """First names of the carriers whom the house knows; refused if one is not identified (H8)."""
+    """First names of the carriers whom the house knows, and of the sender if they are the first to
+    give; refused if a carrier is not identified (H8)."""
+    carriers = carriers_of(steps)
     names = {}
-    for user in carriers_of(steps):
+    for user in dict.fromkeys((*carriers, *(step.from_id for step in steps[:1]))):
         person = ctx.card(room_name("identity", user))
         if not isinstance(person, Person):
             continue
-        if refusal := kyc_missing(person.kyc):
+        if user in carriers and (refusal := kyc_missing(person.kyc)):
             return refusal
         names[user] = (person.display_name.split() or [user])[0]
     return names

@@ -8,7 +8,7 @@ from engine.domains.custody import events as e
 from engine.domains.custody import notices as n
 from engine.domains.custody.links import link_for
 from engine.domains.custody.messages import CountRating, ScanReported
-from engine.domains.custody.state import Shipment, name_of, step_of
+from engine.domains.custody.state import Shipment, carriers_of, name_of, step_of
 from engine.domains.custody.terms import CARRIERS, Device, carrier_room, scanner_room
 from engine.kernel.outside import Errand, Letter
 from engine.kernel.time import Millis
@@ -26,46 +26,62 @@ def _money(state: Shipment, message: Message) -> Send:
     return Send(escrow_room("shipment", state.shipment), message)
 
 
-def _tell(state: Shipment, status: str, holder: str = "", cause: str = "") -> list[Reaction]:
-    """The sender. The recipient is sent letters."""
+def _tell(
+    state: Shipment, status: str, *users: str, holder: str = "", cause: str = ""
+) -> list[Reaction]:
+    """The sender, and whom else it concerns. The recipient is sent letters."""
     update = n.ShipmentUpdate(shipment=state.shipment, status=status, holder=holder, cause=cause)
-    return [Notify(state.sender, update)]
+    return [Notify(user, update) for user in _accounts(state, state.sender, *users)]
+
+
+def _hands(state: Shipment) -> list[str]:
+    """The carriers of all legs, whom an end concerns."""
+    return carriers_of(tuple(step.terms for step in state.steps))
 
 
 def _on_delivered(state: Shipment, _: e.ShipmentDelivered) -> list[Reaction]:
     """Once: the carriers of every leg are paid (H6)."""
     release = ReleaseEscrow(cause=f"delivered: shipment {state.shipment}")
-    return [_money(state, release), *_tell(state, "DELIVERED")]
+    return [_money(state, release), *_tell(state, "DELIVERED", *_hands(state))]
 
 
 def _on_cancelled(state: Shipment, event: e.ShipmentCancelled) -> list[Reaction]:
     refund = RefundEscrow(reason=f"shipment cancelled: {event.reason}"[:500])
-    return [_money(state, refund), *_tell(state, "CANCELLED")]
+    return [_money(state, refund), *_tell(state, "CANCELLED", *_hands(state))]
 
 
 def _on_returned(state: Shipment, _: e.ShipmentReturned) -> list[Reaction]:
     """Who bears the cost of the return is decided in the dispute (custody 11.7)."""
     dispute = DisputeEscrow(reason="the shipment was returned")
-    return [_money(state, dispute), *_tell(state, "RETURNED")]
+    return [_money(state, dispute), *_tell(state, "RETURNED", *_hands(state))]
 
 
 def _on_resolved(state: Shipment, event: e.CustodyResolved) -> list[Reaction]:
-    told = _tell(state, event.outcome, cause="RESOLVED")
-    if event.outcome != "LOST":
-        return told
-    return [_money(state, DisputeEscrow(reason="the shipment was lost")), *told]
+    """Of a return or a delivery tells what follows."""
+    if event.outcome == "LOST":
+        dispute = DisputeEscrow(reason="the shipment was lost")
+        return [_money(state, dispute), *_tell(state, "LOST", *_hands(state), cause="RESOLVED")]
+    if event.outcome == "IN_CUSTODY":
+        return _tell(state, state.status, state.holder[1], cause="RESOLVED")
+    return []
+
+
+def _on_return(state: Shipment, _: e.ReturnStarted) -> list[Reaction]:
+    return _tell(state, "RETURNING", state.holder[1])
+
+
+def _on_code(state: Shipment, _: e.BackupCodeAccepted) -> list[Reaction]:
+    return _tell(state, "DELIVERY_PENDING_PROOF")
 
 
 def _on_changed(state: Shipment, event: e.CustodyChanged) -> list[Reaction]:
     if event.to_type not in CARRIERS:
         return []
-    return _tell(state, "IN_CUSTODY", name_of(state, event.to_id))
+    return _tell(state, state.status, holder=name_of(state, event.to_id))
 
 
 def _on_disputed(state: Shipment, event: e.CustodyDisputed) -> list[Reaction]:
-    update = n.ShipmentUpdate(shipment=state.shipment, status="DISPUTED", cause=event.cause)
-    people = _accounts(state, state.sender, state.holders[-1].party_id)
-    return [Notify(user, update) for user in people]
+    return _tell(state, "DISPUTED", state.holder[1], cause=event.cause)
 
 
 def _on_ready(state: Shipment, event: e.StepReady) -> list[Reaction]:
@@ -104,7 +120,10 @@ def _on_rated(_: Shipment, event: e.CarrierRated) -> list[Reaction]:
 
 
 def _on_scanned(state: Shipment, event: e.HandoffScanned) -> list[Reaction]:
-    return _report(state, event.device, event.scanner, event.scan_id, event)
+    reported = _report(state, event.device, event.scanner, event.scan_id, event)
+    if state.status != "DELIVERY_PENDING_PROOF":
+        return reported
+    return [*reported, *_tell(state, "DELIVERY_PENDING_PROOF")]
 
 
 def _on_rejected(state: Shipment, event: e.ScanRejected) -> list[Reaction]:
@@ -140,6 +159,8 @@ _REACTIONS: Mapping[type[Event], Callable[[Shipment, Any], Iterable[Reaction]]] 
     e.ShipmentCancelled: _on_cancelled,
     e.ShipmentReturned: _on_returned,
     e.CustodyResolved: _on_resolved,
+    e.ReturnStarted: _on_return,
+    e.BackupCodeAccepted: _on_code,
     e.CustodyChanged: _on_changed,
     e.CustodyDisputed: _on_disputed,
     e.StepReady: _on_ready,

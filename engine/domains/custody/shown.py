@@ -34,8 +34,10 @@ def show(state: Shipment, event: Event, viewer: str) -> Shown:
 
 
 def party_for(state: Shipment, type_: str, user: str, viewer: str) -> Shown:
-    """How a party is named to sender and recipient: carriers by first name (custody 10)."""
-    if type_ in CARRIERS and not carrier_in(viewer):
+    """How a party is named: to sender and recipient by first name, unless it is they (custody
+    10)."""
+    by_name = type_ in CARRIERS or viewer == RECIPIENT
+    if by_name and type_ != "RECIPIENT" and not carrier_in(viewer):
         return {"party_type": type_, "name": name_of(state, user)}
     if type_ == "RECIPIENT":
         return {"party_type": type_}
@@ -197,11 +199,13 @@ def _code(_: Shipment, event: e.BackupCodeAccepted, viewer: str) -> Shown:
     return {"step_seq": event.step_seq, "scan_id": event.scan_id}
 
 
-def _problem(_: Shipment, event: e.ProblemReported, viewer: str) -> Shown:
+def _problem(state: Shipment, event: e.ProblemReported, viewer: str) -> Shown:
     """That there is one, to all; the words and pictures to the sender and whoever reported it."""
     shown: Shown = {"kind": event.kind}
     mine = event.by == carrier_in(viewer) != ""
-    if viewer == SENDER or mine or (viewer == RECIPIENT and not event.by):
+    if viewer == RECIPIENT:
+        mine = event.by in ("", state.recipient_id)
+    if viewer == SENDER or mine:
         shown |= {
             "note": event.note,
             "photos": event.photos,

@@ -153,7 +153,7 @@ class Shipment(Struct):
     recipient_id: str = ""
     packages: tuple[Package, ...] = ()
     names: dict[str, str] = {}
-    """First names of carriers."""
+    """First names of carriers, and of the sender."""
     carriers: list[str] = []
     """Everybody who has ever had a part in it, in order of appearance."""
     is_international: bool = False
@@ -220,7 +220,9 @@ def tried_by(user: str, device: Device | None) -> tuple[str, ...]:
 
 
 def name_of(state: Shipment, user: str) -> str:
-    """How others may call a carrier: by first name, or by number."""
+    """How others may call the sender or a carrier: by first name, else by part or number."""
     if user in state.names:
         return state.names[user]
-    return f"Carrier {state.carriers.index(user) + 1}" if user in state.carriers else user
+    if user in state.carriers:
+        return f"Carrier {state.carriers.index(user) + 1}"
+    return "Sender" if user == state.sender else user

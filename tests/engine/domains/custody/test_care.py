@@ -40,6 +40,20 @@ from tests.engine.domains.custody.cast import (
 )
 
 
+def told(house: House) -> set[tuple[str, str]]:
+    """Who heard of which status in the latest step."""
+    users = ("sam", "tom", "lea", "rita", "eve")
+    return {
+        (user, notice.status)
+        for user in users
+        for notice in house.happened(ShipmentUpdate, f"user:{user}")
+    }
+
+
+def disputed_at_sams(house: House) -> House:
+    return planned(house).given((SAM, problem("LOSS")))
+
+
 def test_the_holder_says_where_it_is() -> None:
     """RecordTracking: nobody else, and only on the way."""
     with House() as house:
@@ -215,6 +229,40 @@ def test_a_parcel_goes_back_the_way_that_it_came() -> None:
         house.then(EscrowDisputed)
         assert state_of(house).status == "RETURNED"
         assert house.state(ESCROW).status == "disputed"
+
+
+def test_who_is_told_how_it_stands() -> None:
+    """H4: the sender of each new state and holder, the holder of decisions, all carriers of an
+    end."""
+    with House() as house:
+        at_the_door(house)
+        assert told(house) == {("sam", "DELIVERY_PENDING_PROOF")}
+        house.when(RITA, problem("LOSS")).then_any()
+        assert told(house) == {("sam", "DISPUTED"), ("lea", "DISPUTED")}
+        house.when(MOD, resolve("RETURNING")).then_any()
+        assert told(house) == {("sam", "RETURNING"), ("lea", "RETURNING")}
+        house.when(TOM, scan(token(house, 4), house.now)).then_any()
+        assert told(house) == {("sam", "RETURNING")}
+        house.when(SAM, scan(token(house, 5), house.now)).then_any()
+        assert told(house) == {(user, "RETURNED") for user in ("sam", "tom", "lea")}
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "expected"),
+    [
+        (handed_on, (MOD, give_back()), {("sam", "RETURNING"), ("lea", "RETURNING")}),
+        (planned, (SAM, cancel()), {(u, "CANCELLED") for u in ("sam", "tom", "lea")}),
+        (at_the_door, (LEA, photos(3, "l2")), {(u, "DELIVERED") for u in ("sam", "tom", "lea")}),
+        (disputed_at_sams, (MOD, resolve("IN_CUSTODY")), {("sam", "AWAITING_PICKUP")}),
+        (disputed_at_sams, (MOD, resolve("LOST")), {(u, "LOST") for u in ("sam", "tom", "lea")}),
+    ],
+)
+def test_who_is_told_of_a_decision(made: Any, asked: Any, expected: set[tuple[str, str]]) -> None:
+    """H4: once each, and of what it is, not of what was asked for."""
+    with House() as house:
+        made(house).when(*asked).then_accepted()
+        assert told(house) == expected
+        assert len(house.happened(ShipmentUpdate)) == len(expected)
 
 
 def test_the_old_delivery_code_does_not_work_on_the_way_back() -> None:

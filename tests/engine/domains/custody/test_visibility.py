@@ -14,6 +14,7 @@ from engine.domains.custody.state import Shipment
 from engine.kernel.actor import Actor
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import DAY, HOUR
+from engine.room import StepContext
 from testkit.house import OPENING, House
 from tests.engine.domains.custody.cast import (
     BOSS,
@@ -34,6 +35,7 @@ from tests.engine.domains.custody.cast import (
     customs,
     delivered,
     enter,
+    give_back,
     handed_on,
     link,
     photos,
@@ -195,7 +197,7 @@ def test_who_held_it_from_when_to_when_with_which_evidence() -> None:
         near = [held["holder"] for held in house.view(TOM, ROOM)["custody"]]
         assert [party.get("party_id") for party in near] == ["sam", "tom", "lea"]
         names = [held["holder"].get("name") for held in house.view(RITA, ROOM)["custody"]]
-        assert names == [None, "Carrier 1", "Carrier 2", None]
+        assert names == ["Sender", "Carrier 1", "Carrier 2", None]
 
 
 def test_an_event_looks_the_same_in_a_year() -> None:
@@ -238,6 +240,11 @@ def test_a_problem_is_known_to_all_and_its_words_to_few() -> None:
         assert house.history(LEA, ROOM)[-1]["note"] == "he shouted"
         for actor in (TOM, RITA):
             assert house.history(actor, ROOM)[-1] == {"kind": "REFUSED"}
+        house.given((RITA, problem("NO_SHOW", note="I waited", photo_file_ids=("r1",))))
+        for actor in (SAM, RITA):
+            assert house.history(actor, ROOM)[-1]["note"] == "I waited"
+        house.when(RITA, c.OpenPhoto(id="c", shipment="s1", file="r1")).then_nothing_happened()
+        assert house.history(LEA, ROOM)[-1] == {"kind": "NO_SHOW"}
 
 
 def test_what_was_corrected_or_typed_is_shown_to_those_of_the_leg() -> None:
@@ -297,6 +304,24 @@ class Cards:
 
     def card(self, room: str) -> Person | None:
         return self._people.get(room)
+
+
+def test_the_recipient_knows_the_sender_by_first_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Custody 10: not by account; the KYC of senders is nobody's concern."""
+
+    def card(_: StepContext, room: str) -> Person | None:
+        sam = Person(display_name="Samuel Sender", is_active=True)
+        return sam if room == "identity:sam" else None
+
+    with House() as house, monkeypatch.context() as patched:
+        patched.setattr(StepContext, "card", card)
+        handed_on(house).given((MOD, give_back()))
+        house.given((TOM, scan(token(house, 3), house.now)))
+        house.given((SAM, scan(token(house, 4), house.now)))
+        text = seen(house, RITA)
+        assert '"Samuel"' in text
+        assert '"sam"' not in text
+        assert '"sam"' in seen(house, TOM), "a neighbour in the chain"
 
 
 @pytest.mark.parametrize(("kyc", "known"), [("approved", True), ("pending", False)])
