@@ -1,7 +1,6 @@
 """Places on the earth, and how far it is between them."""
 
-from collections.abc import Callable
-from math import asin, cos, pi, sin, sqrt
+from math import asin, cos, dist, pi, sin
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -32,22 +31,34 @@ class Place(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return abs(self.lat) <= LAT_MAX and abs(self.lon) <= LON_MAX
 
 
-def distances_from(lat: int, lon: int) -> Callable[[int, int], int]:
-    """Great circles from one point to others, in whole metres (haversine). They are reckoned
-    once, by whoever decides; what was decided from them is logged with them."""
-    narrow = cos(lat * _RADIANS)
+Point = tuple[float, float, float]
+"""A place in space: metres from the middle of the earth."""
 
-    def distance(to_lat: int, to_lon: int) -> int:
-        north, east = sin((to_lat - lat) * _HALF), sin((to_lon - lon) * _HALF)
-        half = north * north + narrow * cos(to_lat * _RADIANS) * east * east
-        return round(2 * EARTH_M * asin(min(1, sqrt(half))))
 
-    return distance
+def point_at(lat: int, lon: int) -> Point:
+    """Where in space a place is."""
+    north, east = lat * _RADIANS, lon * _RADIANS
+    narrow = EARTH_M * cos(north)
+    return (narrow * cos(east), narrow * sin(east), EARTH_M * sin(north))
+
+
+def arc_m(chord: float) -> int:
+    """The great circle in whole metres between two points, given the straight way through the
+    earth (`math.dist`). It is reckoned once, by whoever decides; what was decided from it is logged
+    with it."""
+    half = chord / _DIAMETER
+    return round(_DIAMETER * (asin(half) if half < 1 else pi / 2))
+
+
+def chord_m(metres: float) -> float:
+    """The straight way through the earth to where the great circle is so long; half around it at
+    the most."""
+    return _DIAMETER * sin(min(metres / _DIAMETER, pi / 2))
 
 
 def distance_m(a_lat: int, a_lon: int, b_lat: int, b_lon: int) -> int:
-    """The great circle between two points in whole metres."""
-    return distances_from(a_lat, a_lon)(b_lat, b_lon)
+    """The great circle between two places in whole metres, by their coordinates."""
+    return arc_m(dist(point_at(a_lat, a_lon), point_at(b_lat, b_lon)))
 
 
 def between_m(a: Place, b: Place) -> int:
@@ -74,8 +85,8 @@ def units_east(metres: int, lat: int) -> int:
     return round(units_north(metres) / narrow) + 1
 
 
+_DIAMETER = 2 * EARTH_M
 _RADIANS = pi / 180 / DEGREE
-_HALF = _RADIANS / 2
 _METRES = EARTH_M * _RADIANS
 """Of a unit of latitude."""
 _POLE = 1 / 1_000

@@ -9,7 +9,15 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from engine.domains.dispatch.geo import DEGREE, LON_MAX, Place, units_east, units_north
+from engine.domains.dispatch.geo import (
+    DEGREE,
+    LON_MAX,
+    Place,
+    Point,
+    point_at,
+    units_east,
+    units_north,
+)
 from engine.domains.dispatch.terms import PING_MS
 from engine.kernel.time import MINUTE, Millis
 
@@ -35,6 +43,13 @@ class Fix(Struct, gc=False):
     due_at: Millis
     """When the next one is expected: every PING_MS, however early this one was."""
     cell: int
+    point: Point | None = None
+    """The place in space, once somebody has asked for it."""
+
+    def located(self) -> Point:
+        """The place in space. Most positions are gone before anybody looks for a driver there."""
+        self.point = point_at(self.lat, self.lon)
+        return self.point
 
 
 class Positions:
@@ -44,6 +59,7 @@ class Positions:
         "_cells",
         "_centre_lon",
         "_north",
+        "_steps",
         "_swept_at",
         "east",
         "fixes",
@@ -64,6 +80,8 @@ class Positions:
         self._centre_lon = 0
         self._swept_at: Millis = 0
         self._cells: dict[int, dict[str, Fix]] = {}
+        self._steps: list[tuple[int, ...]] = []
+        """Ring -> its cells, as steps from the one in the middle; as far as anybody has looked."""
 
     def survey(self, centre: Place, radius_m: int) -> None:
         """Lay the grid over a zone. What is laid stays, for a zone does not move."""
@@ -110,21 +128,20 @@ class Positions:
         if not inside:
             del self._cells[cell]
 
-    def rings(self, place: Place, radius_m: int) -> Iterator[tuple[int, dict[str, Fix]]]:
-        """Cell by cell outwards, until the radius is covered: the drivers in it, and how far away
-        all those are at least who have not been yielded once the cell's ring is done. The last
-        cell of each ring is yielded even if it is empty."""
+    def rings(self, place: Place, radius_m: int) -> Iterator[tuple[int, list[dict[str, Fix]]]]:
+        """Ring by ring outwards, until the radius is covered: how far away all those are at least
+        who have not been yielded with it, and the cells in it where somebody is."""
         if not self.east:
             return
         row, column = self._cell(place)
-        cells = self._cells
+        here, cells, steps = row * COLUMNS + column, self._cells, self._steps
         for ring in range(radius_m // SURE_M + 2):
-            sure_m = ring * SURE_M
-            keys = list(_ring(row, column, ring))
-            for key in keys[:-1]:
-                if key in cells:
-                    yield -1, cells[key]
-            yield sure_m, cells.get(keys[-1], _EMPTY)
+            if ring == len(steps):
+                steps.append(tuple(_ring(ring)))
+            yield (
+                ring * SURE_M,
+                [cell for step in steps[ring] if (cell := cells.get(here + step))],
+            )
 
     def _cell(self, place: Place) -> tuple[int, int]:
         # Around the zone's own meridian, so that a zone may lie across the date line.
@@ -132,17 +149,14 @@ class Positions:
         return place.lat // self._north, lon // self.east
 
 
-def _ring(row: int, column: int, ring: int) -> Iterator[int]:
-    """The keys of the cells that are `ring` steps away."""
+def _ring(ring: int) -> Iterator[int]:
+    """The cells that are `ring` steps away: by how much their keys differ."""
     if ring == 0:
-        yield row * COLUMNS + column
+        yield 0
         return
-    for beside in range(column - ring, column + ring + 1):
-        yield (row - ring) * COLUMNS + beside
-        yield (row + ring) * COLUMNS + beside
-    for above in range(row - ring + 1, row + ring):
-        yield above * COLUMNS + column - ring
-        yield above * COLUMNS + column + ring
-
-
-_EMPTY: dict[str, Fix] = {}
+    for beside in range(-ring, ring + 1):
+        yield -ring * COLUMNS + beside
+        yield ring * COLUMNS + beside
+    for above in range(1 - ring, ring):
+        yield above * COLUMNS - ring
+        yield above * COLUMNS + ring

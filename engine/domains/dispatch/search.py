@@ -4,17 +4,20 @@ These functions make the events of a search. What the same decision has changed 
 the state does not show yet, is handed in as `extra`: drivers who are to be left out, and why.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from math import dist
 
 from msgspec.structs import replace
 
 from engine.contract import Context, Event
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.events import Candidate, LeftOut, LeftOutReason
-from engine.domains.dispatch.geo import Place, between_m, distances_from
+from engine.domains.dispatch.geo import Place, arc_m, between_m, chord_m, point_at
 from engine.domains.dispatch.index import Fix
 from engine.domains.dispatch.state import Driver, Job, Zone, positions_of
 from engine.domains.dispatch.terms import (
+    BEYOND_MAX,
     FRESH_MS,
     LEFT_OUT_MAX,
     NEIGHBOUR_WAIT_MS,
@@ -41,40 +44,67 @@ def near(
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The nearest drivers of this zone who may be asked, and who else was looked at.
     `without_offers`: only who has no other offer."""
-    found: list[tuple[int, int, str]] = []
-    passed: list[tuple[int, str, LeftOutReason]] = []
-    drivers, now = state.drivers, ctx.now
-    distance = distances_from(pickup.lat, pickup.lon)
-    for sure_m, cell in positions_of(ctx).rings(pickup, radius_m):
-        for name, fix in cell.items():
-            far = distance(fix.lat, fix.lon)
-            if far > radius_m:
-                continue
-            driver = drivers[name]
-            reason = excluded.get(name) or _unfit(driver, fix, now, without_offers)
-            if reason is None:
-                found.append((far, -(driver.rating or 0), name))
-            elif driver.state != "OFFLINE":
-                passed.append((far, name, reason))
-        if sure_m >= 0 and len(found) >= cap:
+    found: list[tuple[float, str]] = []
+    passed: list[tuple[float, str]] = []
+    positions, drivers, fresh_at = positions_of(ctx), state.drivers, ctx.now - FRESH_MS
+    here, reach = point_at(pickup.lat, pickup.lon), chord_m(radius_m + 0.5)
+    for sure_m, cells in positions.rings(pickup, radius_m):
+        for cell in cells:
+            for name, fix in cell.items():
+                chord = dist(here, fix.point or fix.located())
+                if chord > reach:
+                    continue
+                driver = drivers[name]
+                if _is_fit(driver, fix, fresh_at, without_offers) and name not in excluded:
+                    found.append((chord, name))
+                elif driver.state != "OFFLINE":
+                    passed.append((chord, name))
+        if len(found) >= cap:
             found.sort()
-            if found[cap - 1][0] < sure_m:
+            if found[cap - 1][0] < sure_m - 1:
                 break
-    found.sort()
-    chosen = [Candidate(name, far, drivers[name].rating) for far, _, name in found[:cap]]
-    passed += [(far, name, "BEYOND_CAP") for far, _, name in found[cap : cap + LEFT_OUT_MAX]]
-    passed.sort()
-    left_out = [LeftOut(name, reason, far) for far, name, reason in passed[:LEFT_OUT_MAX]]
+    chosen = _nearest(drivers, found, cap)
+    asked = {candidate.driver for candidate in chosen}
+    passed += [line for line in found[: cap + BEYOND_MAX] if line[1] not in asked]
+    left_out = [
+        LeftOut(
+            name,
+            excluded.get(name)
+            or _why(drivers[name], positions.fixes[name], fresh_at, without_offers),
+            arc_m(chord),
+        )
+        for chord, name in sorted(passed)[:LEFT_OUT_MAX]
+    ]
     return chosen, left_out
 
 
-def _unfit(driver: Driver, fix: Fix, now: Millis, without_offers: bool) -> LeftOutReason | None:
+def _nearest(
+    drivers: Mapping[str, Driver], found: list[tuple[float, str]], cap: int
+) -> list[Candidate]:
+    """The nearest of those who were found. More than `cap` are looked at, for many may be equally
+    near (D2)."""
+    found.sort()
+    close = found
+    if len(found) > cap:
+        close = found[: bisect_right(found, (found[cap - 1][0] + 1, ""))]
+    nearest = [Candidate(name, arc_m(chord), drivers[name].rating) for chord, name in close]
+    return sorted(nearest, key=lambda x: x.order)[:cap]
+
+
+def _is_fit(driver: Driver, fix: Fix, fresh_at: Millis, without_offers: bool) -> bool:
     """Dispatch D1, but for the distance."""
-    if driver.state != "AVAILABLE":
-        return "BUSY" if driver.state == "BUSY" else "OFFLINE"
-    if now - fix.at > FRESH_MS:
+    return (
+        driver.state == "AVAILABLE" and fix.at >= fresh_at and not (without_offers and driver.open)
+    )
+
+
+def _why(driver: Driver, fix: Fix, fresh_at: Millis, without_offers: bool) -> LeftOutReason:
+    """Why a driver who may be asked for this job is not (X3)."""
+    if driver.state == "BUSY":
+        return "BUSY"
+    if fix.at < fresh_at:
         return "STALE"
-    return "OFFERED" if without_offers and driver.open else None
+    return "OFFERED" if without_offers and driver.open else "BEYOND_CAP"
 
 
 def excluded_from(

@@ -86,6 +86,8 @@ CLAIM_WAIT_MS = 10 * SECOND
 process serves that zone, so that a driver's yes outlives the death of their market's writer."""
 LEFT_OUT_MAX = 40
 """Of those who were looked at and not chosen, so many are named (X3)."""
+BEYOND_MAX = 10
+"""Of them, so many of whom nothing else can be said than that others were nearer."""
 FORGET_MS = 60 * MINUTE
 """A job that has ended is forgotten by its zone after this; its delivery room is not."""
 

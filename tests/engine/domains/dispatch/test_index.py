@@ -107,7 +107,8 @@ def test_who_moves_is_found_where_they_are() -> None:
             positions.put(name, places[name], step, step)
     seen = {
         name: Place(fix.lat, fix.lon)
-        for _, cell in positions.rings(TOWNS[0], 30_000)
+        for _, cells in positions.rings(TOWNS[0], 30_000)
+        for cell in cells
         for name, fix in cell.items()
     }
     assert seen == places
