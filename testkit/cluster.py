@@ -32,13 +32,18 @@ class Part:
         """Its wire to Postgres, if it has one."""
         self.address = ""
         self._arguments = list(arguments)
-        self._process: Process | None = None
+        self._processes: list[Process] = []
 
     @property
     def process(self) -> Process:
         """The process of now."""
-        assert self._process is not None, "start comes first"
-        return self._process
+        assert self._processes, "start comes first"
+        return self._processes[-1]
+
+    @property
+    def words(self) -> str:
+        """All that its processes have logged, the earlier ones' first."""
+        return "".join(process.err.text for process in self._processes)
 
     @property
     def is_gateway(self) -> bool:
@@ -52,20 +57,20 @@ class Part:
 
     async def start(self) -> None:
         """Start it, again at the address that it had. Raises ProcessEnded."""
-        self._process = await start(*self._arguments)
+        self._processes.append(await start(*self._arguments))
         try:
-            ready = await self._process.out.until(READY)
+            ready = await self.process.out.until(READY)
         except ProcessEnded:
-            await self._process.ended()
-            raise ProcessEnded(f"{self.name}: {self._process.err.text[-4_000:]}") from None
+            await self.process.ended()
+            raise ProcessEnded(f"{self.name}: {self.process.err.text[-4_000:]}") from None
         self.address = ready[1]
         port = self._arguments.index("--port") + 1
         self._arguments[port] = self.address.rpartition(":")[2]
 
     async def close(self) -> None:
         """Make sure that it is gone."""
-        if self._process:
-            await self._process.close()
+        for process in self._processes:
+            await process.close()
 
 
 class Cluster:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from statistics import median
 
@@ -55,6 +56,15 @@ async def freeze_writer(town: Cluster, dice: Random) -> None:
     part.process.thaw()
 
 
+async def freeze_engines(town: Cluster, dice: Random) -> None:
+    """SIGSTOP of all of them, about as long as a lease: perhaps nobody is there when it ends."""
+    for part in town.engines:
+        part.process.freeze()
+    await asyncio.sleep(dice.uniform(0, TAKEOVER_S_MAX))
+    for part in dice.sample(town.engines, len(town.engines)):
+        part.process.thaw()
+
+
 async def freeze_writer_briefly(town: Cluster, dice: Random) -> None:
     """SIGSTOP, about as long as its lease may last: perhaps somebody else just takes over."""
     part = await writer_of(town, dice.choice(list(AUCTIONS)))
@@ -68,6 +78,16 @@ async def hand_over(town: Cluster, dice: Random) -> None:
     market = dice.choice(list(AUCTIONS))
     part = await _writer_with_heir(town, market)
     await restart(part)
+
+
+async def kill_postgres_amid_hand_over(town: Cluster, dice: Random) -> None:
+    """SIGTERM, and before all is handed over the database ends, and is back."""
+    part = await _writer_with_heir(town, dice.choice(list(AUCTIONS)))
+    part.process.stop()
+    await asyncio.sleep(dice.uniform(0, CUT_S))
+    await kill_postgres(town, dice)
+    await part.process.ended()
+    await part.start()
 
 
 async def cut_writer_from_redis(town: Cluster, dice: Random) -> None:
@@ -140,6 +160,18 @@ async def freeze_redis(town: Cluster, dice: Random) -> None:
     town.redis.resume()
 
 
+async def empty_redis(town: Cluster, dice: Random) -> None:
+    """FLUSHALL, as often as somebody might: connections stay, and nobody is told."""
+    for _ in range(dice.randint(1, 20)):
+        town.redis.ask("FLUSHALL")
+        await asyncio.sleep(dice.uniform(0, 0.1))
+
+
+async def cut_channels(town: Cluster, dice: Random) -> None:
+    """Redis drops whoever listens, as it does with those who read too slowly."""
+    town.redis.ask("CLIENT", "KILL", "TYPE", "pubsub")
+
+
 async def kill_postgres(town: Cluster, dice: Random) -> None:
     """As a power cut would; it recovers from its own log."""
     town.postgres.kill()
@@ -155,8 +187,10 @@ async def freeze_postgres(town: Cluster, dice: Random) -> None:
 
 TAKEOVERS = (kill_writer, freeze_writer, cut_writer_from_log_for_good)
 OTHERS = (
+    freeze_engines,
     freeze_writer_briefly,
     hand_over,
+    kill_postgres_amid_hand_over,
     cut_writer_from_redis,
     cut_writer_from_log,
     kill_gateway,
@@ -165,6 +199,8 @@ OTHERS = (
     cut_gateway_from_redis,
     restart_redis,
     freeze_redis,
+    empty_redis,
+    cut_channels,
     kill_postgres,
     freeze_postgres,
 )
@@ -211,20 +247,22 @@ def report_of(trial: Trial) -> str:
 
 
 async def _writer_with_heir(town: Cluster, market: str) -> Part:
-    for one in AUCTIONS:
-        # It may serve more than the one that is asked for.
-        await standby_of(town, one)
-    return await writer_of(town, market)
+    while True:
+        part = await writer_of(town, market)
+        for one in AUCTIONS:
+            # It may serve more than the one that is asked for.
+            await standby_of(town, one)
+        # Markets move by themselves, and whoever had one before has to read its log first.
+        if await writer_of(town, market) is part:
+            return part
 
 
 def words_of(town: Cluster) -> str:
     """What the processes have said of late."""
-    return "\n".join(
-        f"--- {part.name}\n{part.process.err.text[-20_000:]}" for part in town.parts.values()
-    )
+    return "\n".join(f"--- {part.name}\n{part.words[-20_000:]}" for part in town.parts.values())
 
 
-async def _main(minutes: float, seed: int, only: Sequence[str]) -> int:
+async def _main(minutes: float, seed: int, only: Sequence[str], words: Path | None) -> int:
     until_s = time.monotonic() + 60 * minutes
     dice = Random(seed)
     wrong: list[str] = []
@@ -240,10 +278,18 @@ async def _main(minutes: float, seed: int, only: Sequence[str]) -> int:
             traceback.print_exc()
         finally:
             await trial.close()
+            if words:
+                _keep_words(town, words)
         if wrong:
             sys.stderr.write(words_of(town))
     _say("\n".join(wrong) or "nothing was lost, done twice or told otherwise")
     return 1 if wrong else 0
+
+
+def _keep_words(town: Cluster, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in town.parts.values():
+        (folder / f"{part.name}.log").write_text(part.words)
 
 
 def _say(line: str) -> None:
@@ -257,9 +303,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="0: each fault once")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
+    parser.add_argument("--words", type=Path, help="folder for all that the processes log")
     given = parser.parse_args()
     _say(f"seed {given.seed}")
-    return asyncio.run(_main(given.minutes, given.seed, given.only))
+    return asyncio.run(_main(given.minutes, given.seed, given.only, given.words))
 
 
 if __name__ == "__main__":

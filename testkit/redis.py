@@ -167,6 +167,15 @@ class RedisServer:
         self._process.terminate()
         self._process.wait(STOP_SECONDS_MAX)
 
+    def ask(self, *words: str) -> str:
+        """Send one command and return the line that it is answered, such as `+OK`."""
+        parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(START_SECONDS_MAX)
+            asking.connect(self.socket_path)
+            asking.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
+            return asking.makefile().readline().rstrip()
+
     def pause(self) -> None:
         """Freeze it: connections stay open and nobody answers."""
         assert self._process is not None, "start() comes first"
