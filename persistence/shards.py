@@ -66,6 +66,14 @@ SELECT name, shard, writer, standby,
        (extract(epoch FROM clock_timestamp() - moved_at) * 1000)::bigint AS moved_ms
   FROM markets ORDER BY shard
 """
+GIVE_AWAY = """
+UPDATE markets SET writer = standby, standby = $2, moved_at = clock_timestamp()
+  FROM writers
+ WHERE markets.name = $1 AND markets.writer = $2 AND writers.name = markets.standby
+   AND $1 = ANY (writers.ready) AND NOT writers.draining
+   AND writers.seen_at > clock_timestamp() - $3 * interval '1 millisecond'
+RETURNING markets.writer
+"""
 # The names of dead processes are of use for a while, to people.
 FORGET = "DELETE FROM writers WHERE seen_at < clock_timestamp() - interval '1 hour'"
 DRAIN = """
@@ -289,6 +297,14 @@ class ShardTable:
                 raise LeaseLost("the lead of the shards", self._epoch)
             rows = [(change.market, change.writer, change.standby) for change in changes]
             await connection.executemany(ASSIGN, rows)
+
+    async def give_away(self, market: str, name: str) -> str:
+        """Have its standby serve a market in the place of `name`, who cannot just now. Returns the
+        standby's name; "" and nothing is changed if none lives and is ready."""
+        async with self._transaction() as connection:
+            row = (market, name, self._alive_ms)
+            heir: str | None = await connection.fetchval(GIVE_AWAY, *row)
+        return heir or ""
 
     async def drain(self, name: str) -> None:
         """Have everything taken from a process, for as long as it lives.

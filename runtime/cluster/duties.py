@@ -27,6 +27,9 @@ TOLD_MS = ROUND_MS + 200
 """Until then whoever is to have a market has been told, and waits for its lease."""
 HEIR_MS_MAX = 60_000
 """So long a market is served on for an heir that does not get ready."""
+HEIR_BACK_MS_MAX = 3_000
+"""After an outage of the database so long whoever stood ready before has to say that it does
+again: its next attempt to read, then its next report."""
 HELD_MS = 200
 """The owner before is about to let go."""
 FAILED_MS = 500
@@ -94,6 +97,8 @@ class Duties:
         """Of every market, as was told last."""
         self._heirs: Mapping[str, str] = {}
         """Who is to serve each market."""
+        self.backed: set[str] = set()
+        """Markets for which the standby is ready, or was when an outage began."""
         self._ready: Mapping[str, Collection[str]] = {}
         """What each process could serve at once."""
         self._wanted: dict[str, Role] = {}
@@ -120,6 +125,21 @@ class Duties:
         this process's to serve it is taken up again in the next round."""
         if self._has.get(market) is Role.WRITER:
             self._has[market] = Role.NOTHING
+
+    async def give_away(self, market: str) -> bool:
+        """Have a market served by the standby, if there is one that is ready, because it would
+        take this process longer. The lease is still to be let go. Raises LogUnavailable."""
+        for _ in range(HEIR_BACK_MS_MAX // HELD_MS):
+            if self._ended.is_set() or market not in self.backed:
+                break
+            # What a report under way is told would be of before.
+            async with self._round:
+                heir = await self._table.give_away(market, self._name)
+            if heir:
+                logger.warning("market %s is given to %s, which stands ready", market, heir)
+                return True
+            await pause_unless(self._ended, HELD_MS, self._pause)
+        return False
 
     async def leave(self, patience_ms: Millis) -> None:
         """Have everything taken over by others, if there are any and within this time; lay down
@@ -163,6 +183,9 @@ class Duties:
         self.shards = {m.market: m.shard for m in markets}
         self._heirs = {m.market: m.writer for m in markets}
         self._ready = {w.name: w.ready for w in told.writers}
+        backed = {m.market for m in markets if m.market in self._ready.get(m.standby, ())}
+        is_outage_over = self._rounds_in_order > HEIR_BACK_MS_MAX // ROUND_MS
+        self.backed = backed if is_outage_over else self.backed | backed
         self._want({m.market: self._role_in(m) for m in markets})
 
     async def _lead(self, told: Report) -> Sequence[Placement]:

@@ -31,6 +31,7 @@ from runtime.doors import address_of, closing_socket, name_of, open_doors, stop_
 from runtime.serve import FILES_FOLDER
 from runtime.tokens import vault_of
 from runtime.writer.follower import Follower
+from runtime.writer.heir import HandedOver
 from runtime.writer.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Markets(Hands):
             self._vault,
             self._files,
             self._peers,
+            lambda: self.duties.give_away(market),
         )
         follower, following = self._followed.get(market, (None, None))
         try:
@@ -178,8 +180,8 @@ class Markets(Hands):
         return shard.writer if shard else None
 
     async def _await_end(self, market: str, writer: ShardWriter) -> None:
-        """Give up a market whose writer has ended by itself: another has taken over, or a rule
-        failed. What was in flight has been answered."""
+        """Give up a market whose writer has ended by itself: another has taken over or is to, or
+        a rule failed. What was in flight has been answered."""
         problem: BaseException | None = None
         with suppress(asyncio.CancelledError):
             await asyncio.wait({writer.serving})
@@ -187,7 +189,8 @@ class Markets(Hands):
         if self.served.get(market) is not writer:
             return
         del self.served[market]
-        logger.error("market %s is served here no more: %s", market, problem)
+        level = logging.WARNING if isinstance(problem, HandedOver) else logging.ERROR
+        logger.log(level, "market %s is served here no more: %s", market, problem)
         await writer.stop()
         self.duties.lost(market)
 

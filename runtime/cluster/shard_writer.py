@@ -19,6 +19,7 @@ from runtime.config import Config
 from runtime.outside.world import OutsideWorld
 from runtime.vault import HouseVault
 from runtime.writer.follower import Follower
+from runtime.writer.heir import GiveAway
 from runtime.writer.mail import MailRunner
 from runtime.writer.writer import Writer
 
@@ -42,6 +43,7 @@ class ShardWriter:
         vault: HouseVault,
         files: FileStore,
         peers: Peer,
+        give_away: GiveAway,
     ) -> None:
         self.market = market
         self._log = PostgresLog(config.postgres, shard)
@@ -57,6 +59,7 @@ class ShardWriter:
             vault,
             self.world,
             home=market,
+            give_away=give_away,
         )
         self._publisher = Publisher(
             config.redis, shard, self.writer, lambda: self.writer.counts.lease_epoch

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from engine.kernel.time import Millis
-from engine.ports import EventLog
+from engine.ports import Acquired, EventLog
 from engine.sequencer import Refused
 from persistence.errors import LogError, LogUnavailable
 from runtime.clock import Clock
@@ -39,6 +39,13 @@ class Lease:
     def age_s(self) -> float:
         """How long ago the lease was granted or renewed, s."""
         return LEASE_MS / 1_000 - (self.until_ns - self._clock.steady_ns()) / 1_000_000_000
+
+    async def acquire(self, log: EventLog, owner: str) -> Acquired:
+        """Become the owner, of a new epoch. Raises LeaseHeld, LogUnavailable."""
+        asked_ns = self._clock.steady_ns()
+        acquired = await log.acquire(owner)
+        self.granted(asked_ns)
+        return acquired
 
     def granted(self, asked_ns: int) -> None:
         """The log has granted or renewed the lease. It runs from some moment after the request

@@ -38,6 +38,7 @@ from runtime.writer.answers import (
 )
 from runtime.writer.counts import RoomKinds, WriterCounts
 from runtime.writer.follower import Follower
+from runtime.writer.heir import SHORT_RECORDS, GiveAway, hand_over, nobody
 from runtime.writer.house_commands import settled
 from runtime.writer.intake import Asked, Intake
 from runtime.writer.lease import Lease
@@ -67,6 +68,7 @@ class Writer:
         snapshot_every: int = SNAPSHOT_EVERY,
         batch_max: int = BATCH_RECORDS_MAX,
         backlog_max: int = BACKLOG_RECORDS_MAX,
+        give_away: GiveAway = nobody,
     ) -> None:
         """`home`: the market that this shard is."""
         self.counts = WriterCounts()
@@ -81,6 +83,7 @@ class Writer:
         self._snapshots = Snapshots(log, snapshot_every)
         self._batch_max = batch_max
         self._backlog_max = backlog_max
+        self._give_away = give_away
         self._sequencer: Sequencer | None = None
         self._kinds = RoomKinds({})
         self._log_id = ""
@@ -125,8 +128,8 @@ class Writer:
         return recovered
 
     async def run(self) -> None:
-        """Write batches until `stop`. Raises LeaseLost when another process took over: then
-        everything in flight has been answered, and the process must end."""
+        """Write batches until `stop`. Raises LeaseLost when another process took over, and
+        HandedOver when one is to: then all that was in flight has been answered."""
         assert self._renewing is not None, "start comes first"
         try:
             while not self._stopping or self.backlog:
@@ -322,9 +325,7 @@ class Writer:
     def _open(self) -> Sequencer | None:
         """The sequencer, if it may be used now. A process that slept past its lease answers
         nobody until the log has told it that it is still the owner."""
-        if self._stopping or self.clock.steady_ns() > self._lease.until_ns:
-            return None
-        return self._sequencer
+        return self._sequencer if self._lease.holds and not self._stopping else None
 
     def _now_open(self) -> Sequencer | None:
         """The sequencer, when all that has been asked until now is decided."""
@@ -332,11 +333,8 @@ class Writer:
         return self._open
 
     async def _acquire(self) -> Acquired:
-        asked_ns = self.clock.steady_ns()
-        acquired = await self._log.acquire(self._owner)
-        self._lease.granted(asked_ns)
-        self._log_id = acquired.log_id
-        self.counts.lease_epoch = acquired.epoch
+        acquired = await self._lease.acquire(self._log, self._owner)
+        self._log_id, self.counts.lease_epoch = acquired.log_id, acquired.epoch
         return acquired
 
     def _serve(self, recovered: Recovered) -> None:
@@ -345,14 +343,13 @@ class Writer:
         self._world.recovered(core)
         self._snapshots.position = recovered.snapshot_position
         self.clock.not_before(core.now)
-        sequencer = Sequencer(
+        self._sequencer = sequencer = Sequencer(
             core,
             self._fan_out.audiences,
             recovered.remembered,
             backlog_max=self._backlog_max,
             batch_max=self._batch_max,
         )
-        self._sequencer = sequencer
         self._kinds = RoomKinds(core.rooms)
         self._resume(sequencer)
 
@@ -444,9 +441,12 @@ class Writer:
 
     async def _begin_again(self, problem: LogError) -> None:
         """The log failed. What is in memory may not be in it, so memory goes, and comes back
-        from the log as at a start. Until then everybody is told to try again."""
+        from the log as at a start. Until then everybody is told to try again. Raises HandedOver
+        if another process has what was replayed already."""
         logger.error("the log cannot be written: %s", problem)
         self.counts.log_failures += 1
+        # Whoever could never write here would only pass the trouble on.
+        is_long = self.position > SHORT_RECORDS and self.counts.records > 0
         self._refuse_all()
         while not self._stopping:
             # A log that opens and cannot be written, such as a full one, fails again and again.
@@ -456,6 +456,8 @@ class Writer:
                 await asyncio.sleep(delay_ms / 1_000)
             self._failures += 1
             try:
+                if is_long:
+                    await hand_over(self._log, self._give_away)
                 # A new epoch, so that an append whose fate is not known cannot land any more.
                 await self._acquire()
                 recovered = await self._recover()

@@ -287,6 +287,25 @@ async def test_an_assignment_is_whole_and_dated(table: ShardTable, other: ShardT
     assert again[0].moved_ms < again[1].moved_ms
 
 
+async def test_a_writer_gives_away_only_what_is_its_own_to_one_that_is_ready(
+    table: ShardTable, other: ShardTable
+) -> None:
+    """A standby that is gone, has not read the log, or is to end could not serve sooner."""
+    await report(table, "w1")
+    await report(other, "w2")
+    await table.assign([Change("main", "w1", "w2")])
+    assert await table.give_away("main", "w1") == ""
+    await other.report("w2", "w2:9100", {}, ready=["main"])
+    assert await other.give_away("main", "w2") == ""
+    await table.drain("w2")
+    assert await table.give_away("main", "w1") == ""
+    await other.leave("w2")
+    assert await table.give_away("main", "w1") == ""
+    await other.report("w2", "w2:9100", {}, ready=["main"])
+    assert await table.give_away("main", "w1") == "w2"
+    assert placed(await table.markets()) == [("main", 0, "w2", "w1")]
+
+
 async def test_the_overview_shows_plan_and_truth(
     table: ShardTable, open_log: Open, sql: asyncpg.Connection
 ) -> None:

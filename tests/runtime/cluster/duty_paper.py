@@ -51,6 +51,14 @@ class PaperTable:
             for m in self.markets
         ]
 
+    async def give_away(self, market: str, name: str) -> str:
+        ready = {other.name for other in self.others if market in other.ready}
+        found = next(m for m in self.markets if m.market == market)
+        if found.writer != name or found.standby not in ready:
+            return ""
+        self.place(market, found.standby, name)
+        return found.standby
+
     async def drain(self, name: str) -> None:
         if self.problem:
             raise self.problem

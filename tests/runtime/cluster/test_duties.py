@@ -7,7 +7,7 @@ import pytest
 
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable, ShardsRefused
 from persistence.shards import Living
-from runtime.cluster.duties import ROUNDS_AFTER_OUTAGE, TOLD_MS, Rates
+from runtime.cluster.duties import HELD_MS, ROUNDS_AFTER_OUTAGE, TOLD_MS, Rates
 from tests.runtime.cluster.duty_paper import Process
 from tests.runtime.writer.writing import until
 
@@ -161,6 +161,31 @@ async def test_what_is_lost_is_taken_up_again_if_it_is_still_ours(process: Proce
     process.hands.done.clear()
     await process.round()
     await process.done(("take up", "main"))
+
+
+async def test_what_cannot_be_written_is_given_to_whoever_stands_ready(process: Process) -> None:
+    """After an outage that one has to report anew, and is waited for; then this process stands by.
+    Where nobody stood ready before, nobody is waited for."""
+    await process.told("main", "w1", "w2")
+    await process.told("east", "w1")
+    await until(lambda: len(process.hands.served) == 2)
+    ready, process.table.others = process.table.others, []
+    process.table.problem = LogUnavailable("away")
+    await process.round()
+    process.table.problem = None
+    await process.round()
+    giving = asyncio.create_task(process.duties.give_away("main"))
+    await until(lambda: HELD_MS in process.waits_ms)
+    process.table.others = ready
+    assert await giving
+    process.waits_ms.clear()
+    assert not await process.duties.give_away("east")
+    assert not process.waits_ms
+    process.hands.done.clear()
+    del process.hands.served["main"]
+    process.duties.lost("main")
+    await process.round()
+    await process.done(("follow", "main"))
 
 
 async def test_without_the_table_all_stays_as_it_is(process: Process) -> None:

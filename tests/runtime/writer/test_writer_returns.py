@@ -13,11 +13,13 @@ from engine.kernel.market import BUILT_IN
 from engine.kernel.record import Record
 from engine.ports import Acquired, Snapshot
 from engine.registry import build_registry, find_domains
-from engine.sequencer import Accepted
+from engine.sequencer import Accepted, Refused
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.clock import Clock
 from runtime.writer import lease as lease_module
+from runtime.writer import writer as writer_module
+from runtime.writer.heir import HandedOver
 from runtime.writer.lease import LEASE_MS
 from runtime.writer.writer import Writer
 from testkit.world import PaperWorld, vault
@@ -124,6 +126,41 @@ async def test_a_lease_that_is_held_when_the_log_is_back_is_a_lease_lost(log: Fi
     with pytest.raises(LeaseLost):
         await running
     await writer.stop()
+
+
+@pytest.mark.parametrize("has_heir", [True, False])
+async def test_a_log_that_failed_is_left_to_whoever_has_read_it(
+    log: Fickle, monkeypatch: pytest.MonkeyPatch, has_heir: bool
+) -> None:
+    """If it is long: the lease is free at once, and what was in flight is asked again there. Where
+    there is nobody this process reads it itself, and so it does if it could never write."""
+
+    async def give_away() -> bool:
+        asked.append(writer.is_ready)
+        return has_heir
+
+    asked: list[bool] = []
+    monkeypatch.setattr(writer_module, "SHORT_RECORDS", 0)
+    writer = new_writer(log, give_away=give_away)
+    await writer.start("slow")
+    running = asyncio.create_task(writer.run())
+    log.lose_answers = 1
+    assert isinstance(await ask(writer, deposit("1")), Refused)
+    await until(lambda: writer.is_ready)
+    assert isinstance(await ask(writer, deposit("2")), Accepted)
+    assert not asked
+    log.lose_answers = 1
+    assert isinstance(await ask(writer, deposit("3")), Refused)
+    if has_heir:
+        with pytest.raises(HandedOver):
+            async with asyncio.timeout(10):
+                await running
+        await MemoryLog(log._store).acquire("heir")
+    else:
+        await until(lambda: writer.is_ready)
+    assert asked == [False]
+    await writer.stop()
+    await asyncio.wait({running})
 
 
 async def test_it_stops_without_its_log(log: Fickle) -> None:

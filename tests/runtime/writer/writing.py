@@ -12,6 +12,7 @@ from engine.ports import EventLog
 from engine.registry import build_registry, find_domains
 from engine.sequencer import Accepted, Refused
 from runtime.clock import Clock
+from runtime.writer.heir import GiveAway, nobody
 from runtime.writer.writer import Writer
 from testkit.world import PaperWorld, vault
 
@@ -49,11 +50,20 @@ class Listener:
         return {room: frames[-1][0] if frames else 0 for room, frames in self.heard.items()}
 
 
-def new_writer(log: EventLog, fan_out: Listener | None = None) -> Writer:
+def new_writer(
+    log: EventLog, fan_out: Listener | None = None, give_away: GiveAway = nobody
+) -> Writer:
     """A writer with all domains, not yet started."""
     registry = build_registry(find_domains())
     return Writer(
-        log, registry, dict(BUILT_IN), fan_out or Listener(), Clock(), vault(), PaperWorld()
+        log,
+        registry,
+        dict(BUILT_IN),
+        fan_out or Listener(),
+        Clock(),
+        vault(),
+        PaperWorld(),
+        give_away=give_away,
     )
 
 
@@ -76,8 +86,8 @@ async def answer(call: Callable[[Callable[[Any], None]], Any]) -> Any:
         return await future
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 10) -> None:
     """Await what another task does, where there is no event to await."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
