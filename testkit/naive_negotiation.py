@@ -89,11 +89,12 @@ class NaiveHaggling:
 
     def _prices(self, deal: NaiveDeal) -> tuple[int, int]:
         """List and minimum price of one piece, by the quantity of the negotiation (X3)."""
-        found = self._things[deal.thing]
+        found = tag = self._things[deal.thing]
         for row in found["breaks"]:
             if row["from_quantity"] <= deal.quantity:
                 found = row
-        return found["list_price"], found["min_price"]
+        listed = min(found["list_price"], tag["list_price"])
+        return listed, min(found["min_price"], listed)
 
     def _open(self, room: str, at: int, event: Fields) -> None:
         deal = NaiveDeal(room, event, at)

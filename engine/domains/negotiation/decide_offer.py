@@ -19,6 +19,7 @@ from engine.domains.negotiation.guards import (
     not_the_customers,
     product_of,
     shop_closed,
+    staff_haggle,
     terms_of,
 )
 from engine.domains.negotiation.state import ACTIVE, Negotiation
@@ -26,12 +27,15 @@ from engine.domains.negotiation.strategies import Table, counter, lowest
 from engine.domains.negotiation.terms_state import Product
 from engine.kernel.ids import room_name
 from engine.kernel.outcome import CURRENCY_MISMATCH, INVALID_TRANSITION, Rejected
+from engine.kernel.time import MINUTE
 
 NAMELESS = "A customer"
 
 
 def open_(state: Negotiation, command: c.OpenNegotiation, ctx: Context) -> Decision:
     """N1 to N4. The one that is active already is answered without an event."""
+    if refusal := staff_haggle(ctx):
+        return refusal
     if state.status != "absent":
         return () if _is_the_same(state, command, ctx) else _taken(command)
     if refusal := shop_closed(ctx, command.shop):
@@ -79,13 +83,21 @@ def _too_many(product: Product, command: c.OpenNegotiation, ctx: Context) -> Rej
     terms = terms_of(ctx, command.shop)
     assert terms is not None, "it has this product"
     opened = terms.opened_since(ctx.actor.user, command.product, ctx.now - OPENINGS_MS)
-    if opened < OPENINGS_MAX and len(product.haggling) < HAGGLING_MAX:
-        return None
-    return Rejected(
-        codes.TOO_MANY_NEGOTIATIONS,
-        "the product has been haggled over too often; try again in a day",
-        {"product": command.product},
-    )
+    if len(opened) >= OPENINGS_MAX:
+        wait_ms = opened[-OPENINGS_MAX] + OPENINGS_MS - ctx.now
+        return Rejected(
+            codes.TOO_MANY_NEGOTIATIONS,
+            f"at most {OPENINGS_MAX} negotiations over a product in 24 hours; "
+            f"the next may be opened in {-(-wait_ms // MINUTE)} min",
+            {"product": command.product, "retry_after_ms": wait_ms},
+        )
+    if len(product.haggling) >= HAGGLING_MAX:
+        return Rejected(
+            codes.TOO_MANY_NEGOTIATIONS,
+            f"{HAGGLING_MAX} customers haggle over the product already; try again later",
+            {"product": command.product},
+        )
+    return None
 
 
 def _name_of(ctx: Context, user: str) -> str:
@@ -95,7 +107,9 @@ def _name_of(ctx: Context, user: str) -> str:
 
 def make_offer(state: Negotiation, command: c.MakeOffer, ctx: Context) -> Decision:
     """O1 to O4; then the house answers at once, or the shopkeeper in time (D1 to D6)."""
-    if refusal := not_the_customers(state, command, ctx) or shop_closed(ctx, state.shop):
+    if refusal := not_the_customers(state, command, ctx) or staff_haggle(ctx):
+        return refusal
+    if refusal := shop_closed(ctx, state.shop):
         return refusal
     product = product_of(ctx, state.shop, state.product)
     if refusal := not_negotiable(product, state.product):

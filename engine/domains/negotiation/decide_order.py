@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from engine.contract import Context, Decision
+from engine.contract import Context, Decision, tag_of
 from engine.domains.negotiation import codes, token
 from engine.domains.negotiation import commands as c
 from engine.domains.negotiation import events as e
@@ -19,7 +19,7 @@ from engine.domains.negotiation.state import Negotiation
 from engine.kernel.actor import ADMIN
 from engine.kernel.ids import split_room
 from engine.kernel.money import AMOUNT_MAX
-from engine.kernel.outcome import Rejected
+from engine.kernel.outcome import INVALID_TRANSITION, Rejected
 
 
 class Line(Struct, frozen=True):
@@ -178,4 +178,10 @@ def _too_dear(state: Negotiation, ctx: Context, quantity: int) -> Rejected | Non
 def _other_order(
     state: Negotiation, command: c.OrderPaid | m.OrderPaid | c.OrderFailed | m.OrderFailed
 ) -> Rejected:
-    return no_such_step(state, command, ("bound",))
+    if state.status != "bound":
+        return no_such_step(state, command, ("bound",))
+    return Rejected(
+        INVALID_TRANSITION,
+        "the negotiation is bound to another order; check `order`",
+        {"status": state.status, "command": tag_of(type(command))},
+    )

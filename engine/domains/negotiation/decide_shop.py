@@ -92,7 +92,7 @@ def send_message(state: Negotiation, command: c.SendMessage, ctx: Context) -> De
 def _sender(state: Negotiation, ctx: Context) -> e.Sender | None:
     if is_customer(state, ctx):
         return "CUSTOMER"
-    return "SHOP" if state.status != "absent" and is_keeper(ctx, state.shop) else None
+    return "SHOP" if is_keeper(ctx, state.shop) else None
 
 
 def post_text(state: Negotiation, command: c.PostText, ctx: Context) -> Decision:

@@ -11,8 +11,9 @@ from engine.domains.negotiation import commands as c
 from engine.domains.negotiation.figures import terms_room
 from engine.domains.negotiation.state import HAGGLING, Negotiation, Status
 from engine.domains.negotiation.terms_state import Product, Terms
+from engine.kernel.actor import STAFF
 from engine.kernel.ids import room_name
-from engine.kernel.outcome import INVALID_TRANSITION, Rejected
+from engine.kernel.outcome import FORBIDDEN, INVALID_TRANSITION, Rejected
 
 FROM: dict[type[Command], tuple[Status, ...]] = {
     c.MakeOffer: ("open", "countered"),
@@ -84,7 +85,7 @@ def not_the_shops(
     state: Negotiation, command: c.NegotiationCommand, ctx: Context
 ) -> Rejected | None:
     """It is for the shopkeeper to say, in a state that knows it (negotiation 3)."""
-    if state.status == "absent" or not is_keeper(ctx, state.shop):
+    if not is_keeper(ctx, state.shop):
         return not_found(command.negotiation)
     return out_of_place(state, command)
 
@@ -100,12 +101,20 @@ def no_such_step(
 ) -> Rejected:
     """The state does not know this command."""
     tag = tag_of(type(command))
+    why = f" ({state.cause})" if state.cause else ""
     return Rejected(
         INVALID_TRANSITION,
-        f"{tag} is not possible while the negotiation is {state.status}; "
+        f"{tag} is not possible while the negotiation is {state.status}{why}; "
         f"it is while it is {' or '.join(allowed)}",
-        {"status": state.status, "command": tag},
+        {"status": state.status, "command": tag, "cause": state.cause or None},
     )
+
+
+def staff_haggle(ctx: Context) -> Rejected | None:
+    """Staff may see minimum prices, also those who are shopkeepers or drivers besides."""
+    if not ctx.actor.has(STAFF):
+        return None
+    return Rejected(FORBIDDEN, "staff do not haggle, for they may see minimum prices")
 
 
 def shop_closed(ctx: Context, shop: str) -> Rejected | None:

@@ -27,7 +27,8 @@ def check(state: Negotiation) -> None:
     assert (state.status in ("bound", "redeemed")) == bool(state.order), (
         "negotiation INV-5: an order without its state"
     )
-    assert len(state.chat) <= MESSAGES_KEPT, "more messages than are kept"
+    kept = range(max(state.said - MESSAGES_KEPT, 0) + 1, state.said + 1)
+    assert [message.seq for message in state.chat] == [*kept], "negotiation M1: a gap in the chat"
     assert all(len(times) <= CHAT_MAX for times in state.spoken_at.values()), "negotiation O3"
 
 

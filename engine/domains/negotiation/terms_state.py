@@ -55,12 +55,14 @@ class Product(Struct):
         return self.stock == 0 or (self.stock == 1 and (bool(self.agreed) or self.is_gone))
 
     def unit_terms(self, quantity: int) -> tuple[int, int]:
-        """List and minimum price of one piece, if one takes so many (X3)."""
-        unit = (self.list_price, self.min_price)
+        """List and minimum price of one piece, if one takes so many (X3). Nobody pays more for a
+        piece by taking many: a list price that has fallen below that of a break goes before it."""
+        list_price, min_price = self.list_price, self.min_price
         for row in self.breaks:
             if row.from_quantity <= quantity:
-                unit = (row.list_price, row.min_price)
-        return unit
+                list_price, min_price = row.list_price, row.min_price
+        list_price = min(list_price, self.list_price)
+        return list_price, min(min_price, list_price)
 
 
 class Opening(Struct, frozen=True):
@@ -91,10 +93,10 @@ class Terms(Struct):
     past: list[Past] = []
     """The latest negotiations, oldest first."""
 
-    def opened_since(self, customer: str, product: str, since: Millis) -> int:
-        """How many negotiations over it the customer has opened after this moment (N4)."""
+    def opened_since(self, customer: str, product: str, since: Millis) -> list[Millis]:
+        """When the customer has opened negotiations over it after this moment (N4)."""
         times = self.opened.get(opening_key(customer, product), ())
-        return sum(at > since for at in times)
+        return [at for at in times if at > since]
 
 
 def opening_key(customer: str, product: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.domains.negotiation.figures import HAGGLING_MAX, LOCK_MS
 from engine.domains.negotiation.invariants import check
-from engine.domains.negotiation.state import Negotiation
+from engine.domains.negotiation.state import ChatMessage, Negotiation
 from engine.domains.negotiation.terms_state import Agreement, Product, Terms, check_terms
 
 
@@ -46,6 +46,8 @@ def test_a_good_state_passes() -> None:
         ({"lock_expires_at": 6 + LOCK_MS}, "INV-6"),
         ({"offers": [1, 2, 3, 4, 5, 85]}, "O3"),
         ({"status": "absent"}, "negotiation 3"),
+        ({"said": 1}, "M1"),
+        ({"said": 2, "chat": [ChatMessage(1, 0, "SHOP", "hi")]}, "M1"),
     ],
 )
 def test_a_bad_state_is_named(changes: dict[str, Any], complaint: str) -> None:

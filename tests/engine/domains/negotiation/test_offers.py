@@ -6,7 +6,7 @@ from engine.domains.negotiation import events as e
 from engine.domains.negotiation import terms_events as t
 from engine.domains.negotiation.figures import HAGGLING_MAX, OPENINGS_MS
 from engine.domains.negotiation.notices import AnswerReceived, OfferReceived, PriceAgreedWithShop
-from engine.kernel.actor import DEALER, SHOPKEEPER, USER, Actor
+from engine.kernel.actor import ADMIN, DEALER, MANAGER, SHOPKEEPER, USER, Actor
 from engine.kernel.time import DAY
 from testkit.house import House
 from tests.engine.domains.negotiation.cast import (
@@ -24,6 +24,7 @@ from tests.engine.domains.negotiation.cast import (
     by_hand,
     close_shop,
     counter,
+    fair,
     get,
     listed,
     offer,
@@ -72,6 +73,8 @@ def test_after_the_end_another_may_be_opened(house: House, price: int) -> None:
 def test_an_id_is_used_once(house: House) -> None:
     """Somebody else's id, or one of a negotiation that is over, is refused."""
     house.given((ANN, open_())).when(BOB, open_()).then_rejected("INVALID_TRANSITION")
+    house.given((KATE, terms(product="p2"))).when(ANN, open_(product="p2"))
+    house.then_rejected("INVALID_TRANSITION", negotiation="n1")
     house.given((ANN, withdraw())).when(ANN, open_()).then_rejected("INVALID_TRANSITION")
 
 
@@ -112,7 +115,8 @@ def test_three_negotiations_a_day(house: House) -> None:
         house.given((ANN, open_(f"n{number}")), (ANN, withdraw(f"n{number}")))
     house.when(ANN, open_("n4")).then_rejected("TOO_MANY_NEGOTIATIONS", product="p1")
     house.given((BOB, open_("n5")), (KATE, terms(product="p2")), (ANN, open_("n6", product="p2")))
-    house.advance(OPENINGS_MS - 1).when(ANN, open_("n4")).then_rejected("TOO_MANY_NEGOTIATIONS")
+    house.advance(OPENINGS_MS - 1).when(ANN, open_("n4"))
+    house.then_rejected("TOO_MANY_NEGOTIATIONS", product="p1", retry_after_ms=1)
     house.advance(1).when(ANN, open_("n4")).then(e.NegotiationOpened)
     assert len(house.state("terms:s1").openings) == 1
 
@@ -327,3 +331,14 @@ def test_the_parties_have_their_own_commands(house: House) -> None:
     house.when(keeper_too, accept()).then_rejected("NEGOTIATION_NOT_FOUND")
     house.when(ANN, accept()).then_rejected("FORBIDDEN")
     house.when(BOSS, open_()).then_rejected("FORBIDDEN")
+
+
+@pytest.mark.parametrize("role", [ADMIN, MANAGER])
+def test_staff_do_not_haggle_whatever_they_are_besides(role: str) -> None:
+    """They may see minimum prices: neither opening nor offering, also if they became staff since;
+    they may give up."""
+    staff = Actor("ann", role, also=frozenset({SHOPKEEPER}))
+    with House() as house:
+        fair(house).when(staff, open_()).then_rejected("FORBIDDEN")
+        house.given((ANN, open_())).when(staff, offer(100_00)).then_rejected("FORBIDDEN")
+        house.when(staff, withdraw()).then(e.NegotiationCancelled)

@@ -29,6 +29,7 @@ from tests.engine.domains.negotiation.cast import (
     counter,
     failed,
     get,
+    listed,
     offer,
     open_,
     paid,
@@ -213,6 +214,7 @@ def test_a_failed_order_frees_the_price(house: House, wait: int, status: str) ->
     house.then(e.PriceUnbound)
     state = house.state(ROOM)
     assert (state.status, state.lock_expires_at) == (status, OPENING + DAY)
+    assert house.view(KATE, ROOM)["order"] is None
     if status == "accepted":
         house.when(ROBOT, bind(house, "o2")).then(e.PriceBound, order="o2")
         house.when(ROBOT, failed("o1")).then_rejected("INVALID_TRANSITION")
@@ -221,8 +223,12 @@ def test_a_failed_order_frees_the_price(house: House, wait: int, status: str) ->
 def test_only_its_own_order(house: House) -> None:
     """Negotiation 3: `same order`."""
     agreed(house).given((ROBOT, bind(house)))
-    house.when(ROBOT, paid("o2")).then_rejected("INVALID_TRANSITION")
-    house.when(ROBOT, failed("o2")).then_rejected("INVALID_TRANSITION")
+    for command in (paid("o2"), failed("o2")):
+        house.when(ROBOT, command).then_rejected("INVALID_TRANSITION", status="bound")
+        assert house.refusal is not None
+        assert "another order" in house.refusal.message
+    assert house.view(KATE, ROOM)["order"] == "o1"
+    house.given((ROBOT, paid())).when(ROBOT, failed()).then_rejected("INVALID_TRANSITION")
 
 
 def test_orders_ask_for_what_there_is(house: House) -> None:
@@ -268,6 +274,18 @@ def test_quantity_breaks(house: House) -> None:
     house.when(ANN, cart(token_of(house), 12)).then_accepted()
     assert house.result["line"]["total"] == 10 * 100_00 + 2 * LIST
     house.when(BOB, open_("n2", quantity=9)).then(e.NegotiationOpened, list_price=LIST)
+
+
+def test_a_list_price_that_fell_below_a_break(house: House) -> None:
+    """L7, X3: nobody pays more for a piece by taking many, in offer, cart and order."""
+    house.given((KATE, terms(breaks=(Break(10, 120_00, 110_00),))), (ANN, open_(quantity=10)))
+    house.given((ANN, offer(110_00))).given((ROBOT, listed(90_00)))
+    house.when(ANN, cart(token_of(house), 10)).then_accepted()
+    assert (house.result["line"]["unit_price"], house.result["line"]["total"]) == (90_00, 900_00)
+    house.when(ROBOT, bind(house, quantity=10)).then(e.PriceBound, unit_price=90_00)
+    house.when(BOB, open_("n2", quantity=10)).then(e.NegotiationOpened, list_price=90_00)
+    house.when(BOB, offer(90_01, "n2")).then_rejected("OFFER_ABOVE_LIST", list_price=90_00)
+    house.when(BOB, offer(90_00, "n2")).then(e.NegotiationAccepted, final_price=90_00)
 
 
 def test_accepting_by_hand_is_an_agreement_too(house: House) -> None:
