@@ -14,7 +14,7 @@ from engine.domains.dispatch.guards import (
     other_zone,
     zone_mismatch,
 )
-from engine.domains.dispatch.pings import JUMP, TAKEN, device_time, is_news, judge
+from engine.domains.dispatch.pings import JUMP, believed, device_time, judge
 from engine.domains.dispatch.search import withdraw
 from engine.domains.dispatch.state import Driver, Zone, positions_of
 from engine.domains.dispatch.terms import (
@@ -81,13 +81,14 @@ def update_location(state: Zone, command: c.UpdateLocation, ctx: Context) -> Dec
     driver = find_driver(state, ctx)
     if isinstance(driver, Rejected):
         return driver
+    if driver.state == "AVAILABLE" and (refusal := not_approved(ctx)):
+        return refusal
     if refusal := impossible(command.pos, command.device_at, ctx):
         return refusal
     verdict = judge(state, command, ctx)
-    if verdict == JUMP:
+    if verdict.note == JUMP:
         return _flagged(driver, command, ctx)
-    is_own_news = verdict == TAKEN and is_news(driver, command.pos, ctx.now)
-    return _logged(state, command if is_own_news else None, ctx)
+    return _logged(state, command if verdict.is_news else None, ctx)
 
 
 def _logged(state: Zone, own: c.UpdateLocation | None, ctx: Context) -> list[Event]:
@@ -114,13 +115,14 @@ def _flagged(driver: Driver, command: c.UpdateLocation, ctx: Context) -> Decisio
     """Operators see it, though not each time (T5)."""
     if driver.flags and ctx.now - driver.flagged_at < LOG_MS:
         return ()
-    old, new = driver.pos, command.pos
+    user, new = ctx.actor.user, command.pos
+    old, at, _ = believed(positions_of(ctx).fixes.get(user), driver)
     return [
         e.DriverFlagged(
-            driver=ctx.actor.user,
+            driver=user,
             pos=new,
             jump_m=distance_m(old.lat, old.lon, new.lat, new.lon),
-            within_ms=ctx.now - driver.pos_at,
+            within_ms=ctx.now - at,
         )
     ]
 

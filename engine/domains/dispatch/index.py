@@ -52,6 +52,19 @@ class Fix(Struct, gc=False):
         return self.point
 
 
+class Verdict(Struct, frozen=True):
+    """What is thought of a ping. It is asked for three times: when the ping is decided, when it is
+    taken, and when it is answered."""
+
+    ping: object
+    driver: str
+    at: Millis
+    note: str
+    """Why it is not believed, if it is not."""
+    is_news: bool
+    """Whether it is to enter the log."""
+
+
 class Positions:
     """The soft state of a zone. Nothing here is in the log, and a restart empties it."""
 
@@ -65,6 +78,7 @@ class Positions:
         "fixes",
         "logged_at",
         "news",
+        "verdict",
     )
 
     def __init__(self) -> None:
@@ -74,6 +88,8 @@ class Positions:
         """Drivers whose position is to enter the log."""
         self.logged_at: Millis = 0
         """When positions did, the last time that `news` was looked through."""
+        self.verdict: Verdict | None = None
+        """The latest."""
         self.east = 0
         """Width of a cell, units of longitude; 0 before the zone is known."""
         self._north = units_north(CELL_M)

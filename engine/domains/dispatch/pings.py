@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from engine.contract import Context, Soft
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch.geo import Place, is_nearer
-from engine.domains.dispatch.index import Positions
+from engine.domains.dispatch.index import Fix, Positions, Verdict
 from engine.domains.dispatch.state import Driver, Zone, positions_of
 from engine.domains.dispatch.terms import (
     LOG_M,
@@ -31,30 +31,39 @@ def device_time(command: c.GoOnline | c.UpdateLocation, ctx: Context) -> Millis:
     return ctx.now if command.device_at is None else command.device_at
 
 
-def judge(state: Zone, command: c.UpdateLocation, ctx: Context) -> str:
-    """Whether a position is believed, and if not, why: the note that its sender gets.
+def judge(state: Zone, command: c.UpdateLocation, ctx: Context) -> Verdict:
+    """Whether a position is believed, and if not, why: the note that its sender gets."""
+    positions, user, now = positions_of(ctx), ctx.actor.user, ctx.now
+    known = positions.verdict
+    if known and known.ping is command and known.driver == user and known.at == now:
+        return known
+    driver = state.drivers[user]
+    note = _doubt(positions.fixes.get(user), driver, command, ctx)
+    is_news = note == TAKEN and _is_news(driver, command.pos, now)
+    positions.verdict = Verdict(command, user, now, note, is_news)
+    return positions.verdict
 
-    It is compared with the latest that was believed; after a restart with the latest logged."""
-    user, pos, now = ctx.actor.user, command.pos, ctx.now
-    device_at = device_time(command, ctx)
-    fix = positions_of(ctx).fixes.get(user)
-    if fix is None:
-        driver = state.drivers[user]
-        lat, lon, at, earlier = driver.pos.lat, driver.pos.lon, driver.pos_at, driver.device_at
-    else:
-        lat, lon, at, earlier = fix.lat, fix.lon, fix.at, fix.device_at
-        if (at, earlier, lat, lon) == (now, device_at, pos.lat, pos.lon):
-            # It is this one that was believed.
-            return TAKEN
-        if now < fix.due_at - PING_EARLY_MS:
-            return TOO_SOON
-    if device_at < earlier:
+
+def _doubt(fix: Fix | None, driver: Driver, command: c.UpdateLocation, ctx: Context) -> str:
+    pos, now = command.pos, ctx.now
+    if fix is not None and now < fix.due_at - PING_EARLY_MS:
+        return TOO_SOON
+    here, at, earlier = believed(fix, driver)
+    if device_time(command, ctx) < earlier:
         return OLDER
     reach_m = SPEED_MAX_M_S * (now - at) // 1_000
-    return TAKEN if is_nearer(lat, lon, pos.lat, pos.lon, reach_m + 1) else JUMP
+    return TAKEN if is_nearer(here.lat, here.lon, pos.lat, pos.lon, reach_m + 1) else JUMP
 
 
-def is_news(driver: Driver, pos: Place, at: Millis) -> bool:
+def believed(fix: Fix | None, driver: Driver) -> tuple[Place | Fix, Millis, Millis]:
+    """What a ping is compared with: the latest position that was believed, when it came, and when
+    the device was there. After a restart, the latest that was logged."""
+    if fix is None:
+        return driver.pos, driver.pos_at, driver.device_at
+    return fix, fix.at, fix.device_at
+
+
+def _is_news(driver: Driver, pos: Place, at: Millis) -> bool:
     """Each 30 s or 100 m (T3)."""
     old = driver.pos
     return at - driver.pos_at >= LOG_MS or not is_nearer(old.lat, old.lon, pos.lat, pos.lon, LOG_M)
@@ -75,16 +84,16 @@ def went_offline(soft: Positions, _: Zone, __: c.GoOffline, ctx: Context) -> Ite
 
 def moved(soft: Positions, state: Zone, command: c.UpdateLocation, ctx: Context) -> Iterable[Soft]:
     """A position that is believed replaces the one before; those who may see it are told."""
-    is_taken = judge(state, command, ctx) == TAKEN
+    verdict = judge(state, command, ctx)
     if soft.logged_at != state.logged_at:
         _drop_logged(soft, state)
-    if not is_taken:
+    if verdict.note != TAKEN:
         return ()
     user, driver = ctx.actor.user, state.drivers[ctx.actor.user]
     soft.survey(state.centre, state.radius_m)
     soft.forget(ctx.now)
     soft.put(user, command.pos, ctx.now, device_time(command, ctx))
-    if is_news(driver, command.pos, ctx.now):
+    if verdict.is_news and driver.pos_at < ctx.now:
         soft.news[user] = None
     told = [_for_staff(ctx, user, command)]
     if is_shared(state, driver):

@@ -92,7 +92,7 @@ def result(state: Zone, command: Any, events: Sequence[Event], ctx: Context) -> 
     """The reply: where it stands now."""
     match command:
         case c.UpdateLocation():
-            note = judge(state, command, ctx)
+            note = judge(state, command, ctx).note
             return {"taken": note == TAKEN, "note": note or None}
         case c.GoOnline() | c.GoOffline():
             driver = state.drivers[ctx.actor.user]

@@ -195,7 +195,8 @@ def test_older_positions_are_ignored(house: House) -> None:
 def test_a_jump_is_flagged_and_not_believed(house: House) -> None:
     """T5: more than 60 m/s. Operators see it once in a while, and nobody sees the position."""
     house.given((ANN, online())).advance(PING_MS)
-    house.when(ANN, ping(north(301))).then(e.DriverFlagged, jump_m=301)
+    house.given((ANN, ping(north(20)))).advance(PING_MS)
+    house.when(ANN, ping(north(321))).then(e.DriverFlagged, jump_m=301, within_ms=PING_MS)
     assert note(house) == "JUMP"
     assert not house.soft()
     house.advance(PING_MS).when(ANN, ping(north(9_000))).then_nothing_happened()

@@ -4,7 +4,7 @@ from random import Random
 
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch import notices as n
-from engine.domains.dispatch.terms import OFFER_MS
+from engine.domains.dispatch.terms import OFFER_MS, PING_MS
 from engine.kernel.actor import DRIVER, Actor
 from engine.kernel.time import HOUR, SECOND
 from testkit.house import House
@@ -25,6 +25,7 @@ from tests.engine.domains.dispatch.cast import (
     offline,
     online,
     ordered,
+    ping,
     searching,
     take,
 )
@@ -97,11 +98,14 @@ def test_the_last_offer_that_a_busy_driver_gives_back_moves_the_search_on(house:
 
 
 def test_who_is_not_approved_gets_nothing(house: House) -> None:
-    """DRIVER_NOT_ELIGIBLE: not approved, or offline."""
+    """DRIVER_NOT_ELIGIBLE: not approved, or offline. Who is approved no more is soon not heard of
+    any more, and not asked; with a job they are followed to its end."""
     house.when(NEW, online()).then_rejected("DRIVER_NOT_ELIGIBLE")
     searching(house, ANN)
-    suspended = Actor("ann", DRIVER, "rejected")
-    house.when(suspended, take(offer_to(house, ANN))).then_rejected("DRIVER_NOT_ELIGIBLE")
+    offer, suspended = offer_to(house, ANN), Actor("ann", DRIVER, "rejected")
+    house.when(suspended, take(offer)).then_rejected("DRIVER_NOT_ELIGIBLE")
+    house.advance(PING_MS).when(suspended, ping()).then_rejected("DRIVER_NOT_ELIGIBLE")
+    house.given((ANN, take(offer))).when(suspended, ping()).then_accepted()
     house.when(BEN, offline()).then_rejected("DRIVER_NOT_ELIGIBLE")
 
 
