@@ -1,15 +1,15 @@
 """One SQLite connection in a thread of its own."""
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from engine.kernel.time import Millis
 from persistence.errors import CorruptLog, LogError, LogUnavailable
+from persistence.work_thread import WorkThread
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class SqliteThread:
         self._path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._writes = writes
-        self._executor: ThreadPoolExecutor | None = None
+        self._thread = WorkThread("sqlite")
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -38,16 +38,13 @@ class SqliteThread:
         Raises:
             LogUnavailable, CorruptLog: SQLite's errors by another name.
         """
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
+        return await self._thread.run(partial(self._run, work))
 
     async def close(self) -> None:
         """Close the connection and end the thread, after the work that is under way."""
-        if self._executor is not None:
-            executor, self._executor = self._executor, None
-            await asyncio.get_running_loop().run_in_executor(executor, self._disconnect)
-            executor.shutdown()
+        if self._thread.is_running:
+            await self._thread.run(self._disconnect)
+            self._thread.close()
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
