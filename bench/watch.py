@@ -68,6 +68,8 @@ class Watched(Struct, frozen=True):
     """Mean size of an event on the wire."""
     ms: dict[float, float]
     """Percentile -> from the moment the bid was due until a watcher heard of it."""
+    answer_ms: dict[float, float]
+    """The same until its bidder was answered."""
     cores: Cores
     cores_of: dict[str, float] = {}
     """Role -> cores of its processes, where there are several."""
@@ -238,12 +240,12 @@ async def measure(house: House, watch: Watch, behind: Backstage = ONE_PROCESS) -
     # All heard the same bytes, so what the readers read tells what a frame has.
     readers = [watcher for watcher in watchers if isinstance(watcher, Reader)]
     frame_bytes = sum(reader.bytes_heard for reader in readers) / heard.frames
-    ordered = sorted(heard.latencies_ms)
     return Watched(
         per_second=bytes_per_second / frame_bytes,
         bids_per_second=score.per_second,
         frame_bytes=frame_bytes,
-        ms={percent: percentile(ordered, percent) for percent in (50.0, 99.0)},
+        ms=_percentiles(heard.latencies_ms),
+        answer_ms=_percentiles(score.latencies_ms),
         cores=cores,
         cores_of=cores_of,
         publishes=publishes,
@@ -263,6 +265,11 @@ def _watchers(
             Reader(door.url, token, due_ns, heard) if is_reader else Watcher(door.url, token)
         )
     return found
+
+
+def _percentiles(values: "array[float]") -> dict[float, float]:
+    ordered = sorted(values)
+    return {percent: percentile(ordered, percent) for percent in (50.0, 99.0)}
 
 
 async def _publishes(socket: str, score: Score) -> tuple[float, float]:

@@ -44,6 +44,7 @@ class Counts:
         "http_requests",
         "latency",
         "messages_in",
+        "pushes",
         "refused",
         "slow_readers",
         "subscriptions",
@@ -70,6 +71,8 @@ class Counts:
         """Event frames handed to connections, counted once for each connection."""
         self.delivery_bytes = 0
         """Their size, with the websocket's own head."""
+        self.pushes = 0
+        """In how many pieces event frames were handed on: those that came together share one."""
         self.conflated = 0
         """Soft frames that a slow client was spared, for a later one took their place."""
         self.slow_readers = 0

@@ -21,9 +21,10 @@ from engine.kernel.outcome import (
 from engine.ports import CommandSink, Subscribed
 from engine.sequencer import Refused
 from gateway import replies
+from gateway.channel import Channel
 from gateway.counts import Counts
 from gateway.frames import frame_text
-from gateway.hub import Channel, Hub
+from gateway.hub import Hub
 from gateway.limits import (
     CLOSE_BAD_TOKEN,
     CLOSE_POSITION_LOST,
@@ -123,7 +124,6 @@ class Subscription:
 
     def change_over(self, target: Channel) -> None:
         """Hear `target` instead, from the next frame on."""
-        self.channel.flush()
         self.channel.leave(self)
         self.channel = target
         self._settle()
@@ -230,7 +230,7 @@ class Feeds:
         self._sink.leave(subscription.channel.room, self.actor)
 
     def drop_all(self) -> None:
-        """The connection has gone."""
+        """Listen to nothing any more: the connection has gone, or is about to."""
         self._asked.clear()
         for subscription in list(self._by_room.values()):
             self.drop(subscription)
@@ -257,7 +257,9 @@ class Feeds:
         self._line.close(CLOSE_POSITION_LOST, f"events of {room} were missed; come back now")
 
     def hang_up(self, reason: str) -> None:
-        """Close the connection, for its user's session has ended."""
+        """Close the connection, for its user's session has ended. What happened before goes
+        first."""
+        self.drop_all()
         refusal = Rejected(
             UNAUTHENTICATED,
             f"your session has ended ({reason}); log in again",

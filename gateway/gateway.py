@@ -121,6 +121,9 @@ class Gateway(Handler):
 
     @override
     def shutdown(self, connection: Connection) -> None:
+        # Whoever listened has all that was published before the goodbye.
+        if isinstance(connection.session, Session):
+            connection.session.feeds.drop_all()
         self._farewells += 1
         spread = self._farewells * _SPREAD_STEP % 1
         goodbye = replies.Goodbye(

@@ -1,82 +1,20 @@
-"""Who listens to what, and one push to each listener for all that a moment brings.
+"""Who listens to what.
 
-A channel is a room as one class of viewer hears it. The engine renders an event once for each
-channel and the hub frames it once. What is published during one turn of the loop is joined, so
-that a burst of events costs each connection one push. A reply can therefore overtake the events
-of its own command by the rest of that turn; both name the room's `seq`.
+The engine renders an event once for each channel and the hub frames it once; `gateway.channel`
+tells when it leaves. A reply can therefore overtake the events of its own command; both name the
+room's `seq`.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
 
 from typing_extensions import override
 
 from engine.ports import FanOut
+from gateway.channel import AT_ONCE, Channel, Pace
 from gateway.counts import Counts
 from gateway.frames import frame_text
 
-Send = Callable[[bytes], None]
 Schedule = Callable[[Callable[[], None]], object]
-
-
-class Watcher(Protocol):
-    """Somebody who listens to a channel."""
-
-    def offer(self, seq: int, framed: bytes) -> None:
-        """A frame of its channel, while it is not yet in step. It may call `Channel.join` for this
-        and all later ones."""
-
-    def soft(self, key: str, framed: bytes, frame: bytes) -> None:
-        """Something that moves, framed and as JSON; a later one of the same key replaces it."""
-
-    def lose(self) -> None:
-        """Something of its channel is missing, and cannot be had."""
-
-
-class Channel:
-    """A room as one class of viewer hears it."""
-
-    __slots__ = ("_counts", "audience", "awaited", "live", "pending", "room", "watchers")
-
-    def __init__(self, room: str, audience: str, counts: Counts) -> None:
-        self.room = room
-        self.audience = audience
-        self.live: dict[Watcher, Send] = {}
-        """Listeners in step, and where their frames go."""
-        self.watchers: dict[Watcher, None] = {}
-        self.awaited = 0
-        """How many will come over from another class: frames are rendered for them already."""
-        self.pending: list[bytes] = []
-        """Frames of this turn, for those in `live`."""
-        self._counts = counts
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody listens."""
-        return not self.live and not self.watchers and not self.awaited
-
-    def join(self, watcher: Watcher, send: Send) -> None:
-        """From the next frame on, send everything."""
-        self.flush()
-        self.watchers.pop(watcher, None)
-        self.live[watcher] = send
-
-    def leave(self, watcher: Watcher) -> None:
-        """Send nothing more."""
-        self.live.pop(watcher, None)
-        self.watchers.pop(watcher, None)
-
-    def flush(self) -> None:
-        """Hand on what is pending; harmless when nothing is."""
-        frames = self.pending
-        if not frames:
-            return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        self._counts.deliveries += len(frames) * len(self.live)
-        self._counts.delivery_bytes += len(data) * len(self.live)
-        frames.clear()
-        for send in self.live.values():
-            send(data)
 
 
 class ListenedRoom:
@@ -93,12 +31,13 @@ class ListenedRoom:
 class Hub(FanOut):
     """All channels of this process."""
 
-    __slots__ = ("_counts", "_dirty", "_rooms", "_schedule", "on_dismiss", "on_regroup")
+    __slots__ = ("_counts", "_dirty", "_pace", "_rooms", "_schedule", "on_dismiss", "on_regroup")
 
-    def __init__(self, schedule: Schedule, counts: Counts) -> None:
+    def __init__(self, schedule: Schedule, counts: Counts, pace: Pace = AT_ONCE) -> None:
         """`schedule` calls back at the next turn of the loop: `loop.call_soon`."""
         self._schedule = schedule
         self._counts = counts
+        self._pace = pace
         self._rooms: dict[str, ListenedRoom] = {}
         self._dirty: list[Channel] = []
         self.on_dismiss: Callable[[str, str, str], object] = lambda user, session, reason: None
@@ -126,13 +65,10 @@ class Hub(FanOut):
             for watcher in tuple(channel.watchers):
                 watcher.offer(seq, framed)
         listened.seq = max(listened.seq, seq)
-        if not channel.live:
-            return
-        if not channel.pending:
+        if channel.live and channel.add(framed):
             if not self._dirty:
-                self._schedule(self._flush)
+                self._schedule(self._turn_over)
             self._dirty.append(channel)
-        channel.pending.append(framed)
 
     @override
     def publish_soft(self, room: str, audience: str, key: str, frame: bytes) -> None:
@@ -159,6 +95,8 @@ class Hub(FanOut):
     def lost(self, room: str) -> None:
         listened = self._rooms.get(room)
         for channel in tuple(listened.channels.values()) if listened else ():
+            # Who has all that came before the gap has less to ask for.
+            channel.flush()
             for watcher in (*channel.live, *channel.watchers):
                 watcher.lose()
 
@@ -176,7 +114,8 @@ class Hub(FanOut):
             listened = self._rooms[room] = ListenedRoom(seq)
         channel = listened.channels.get(audience)
         if channel is None:
-            channel = listened.channels[audience] = Channel(room, audience, self._counts)
+            channel = Channel(room, audience, self._counts, self._pace)
+            listened.channels[audience] = channel
         return channel
 
     def heard(self, room: str) -> int:
@@ -193,7 +132,7 @@ class Hub(FanOut):
         if not listened.channels:
             del self._rooms[channel.room]
 
-    def _flush(self) -> None:
+    def _turn_over(self) -> None:
         dirty, self._dirty = self._dirty, []
         for channel in dirty:
-            channel.flush()
+            channel.turn_over()

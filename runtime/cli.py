@@ -40,7 +40,7 @@ OF_GATEWAYS = frozenset(
         *("rate_user", "rate_guest", "connections", "connections_per_user", "proxies", "origins"),
         *("jwt_secret", "jwks", "jwt_algorithm", "jwt_issuer", "jwt_audience"),
         *("stripe_webhook_secret", "razorpay_webhook_secret"),
-        *("webhook_secret", "ping_interval_ms", "backlog_bytes"),
+        *("webhook_secret", "ping_interval_ms", "backlog_bytes", "pace_us"),
     }
 )
 OF_WRITERS = frozenset(

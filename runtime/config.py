@@ -145,6 +145,10 @@ class Config(Struct, frozen=True, kw_only=True):
     backlog_bytes: Annotated[
         int, Meta(ge=65_536, description="unsent bytes after which a slow reader is closed")
     ] = 1_048_576
+    pace_us: Annotated[
+        int,
+        Meta(ge=0, description="rest of a room after each push, for each listener, µs; 0: none"),
+    ] = 40
     log_format: Annotated[
         str, Meta(pattern="^(auto|json|text)$", description="auto: text on a terminal, else json")
     ] = "auto"

@@ -58,6 +58,7 @@ class GatewayCollector(Collector):
             ("commands_duplicate", "Of these, first answers given again", counts.duplicates),
             ("deliveries", "Event frames handed to connections", counts.deliveries),
             ("delivery_bytes", "Bytes of these", counts.delivery_bytes),
+            ("pushes", "Pieces in which they left", counts.pushes),
             ("conflated", "Soft frames that slow clients were spared", counts.conflated),
             ("slow_readers", "Connections closed as too slow", counts.slow_readers),
         ):

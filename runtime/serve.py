@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from engine.kernel.ids import MAIN
 from engine.registry import build_registry, find_domains
+from gateway.channel import Pace
 from gateway.connection import Listener
 from gateway.connection_settings import ConnectionSettings
 from gateway.counts import Counts
@@ -71,7 +72,7 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     registry = build_registry(find_domains())
     loop = asyncio.get_running_loop()
     counts = Counts()
-    hub = Hub(loop.call_soon, counts)
+    hub = Hub(loop.call_soon, counts, Pace(loop.call_later, config.pace_us))
     log = open_log(config)
     files = FileFolder(Path(config.data) / FILES_FOLDER)
     files.clear_drafts()

@@ -11,10 +11,11 @@ from engine.kernel.actor import Actor
 from engine.kernel.market import Market
 from engine.ports import Answer, AnswerTo
 from engine.registry import Registry
+from gateway.channel import Pace, Send
 from gateway.counts import Counts
 from gateway.desk import Desk
 from gateway.feeds import Feeds, Refuse
-from gateway.hub import Hub, Send
+from gateway.hub import Hub
 from gateway.rates import Rates
 from gateway.session_commands import Subscribe
 from gateway.settings import GatewaySettings
@@ -36,6 +37,8 @@ SKEW_MS_MAX = 300
 """By so much the wall clocks of two machines differ."""
 SECRET = "nobody in a simulation shows a token"
 RESTART_US_MAX = 4_000_000
+PACE_US = 2_000
+"""Rooms have few listeners here, and are to rest all the same."""
 
 
 class World(Struct, frozen=True):
@@ -59,7 +62,7 @@ class Process:
         self.life = Life(name)
         self.log = FaultyLog(world.store, loop, dice, options, world.weather, world.chronicle)
         counts = Counts()
-        self.hub = Hub(loop.call_soon, counts)
+        self.hub = Hub(loop.call_soon, counts, Pace(loop.call_later, PACE_US))
         self.writer = Writer(
             self.log,
             world.registry,

@@ -16,6 +16,7 @@ from typing_extensions import override
 from websockets.http11 import Request
 
 from engine.registry import Registry, build_registry, find_domains
+from gateway.channel import Pace
 from gateway.connection import Connection, Handler, Listener
 from gateway.counts import Counts
 from gateway.files import Files
@@ -146,7 +147,8 @@ class Halls(Handler):
 
     def _new_hall(self, shard: int) -> Hall:
         loop = asyncio.get_running_loop()
-        hub = Hub(loop.call_soon, self._counts)
+        pace = Pace(loop.call_later, self._config.pace_us)
+        hub = Hub(loop.call_soon, self._counts, pace)
         writer = FarWriter(
             self._config.redis, shard, self._name, self._registry, hub, wall_ms=wall_ms
         )

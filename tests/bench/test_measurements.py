@@ -70,6 +70,7 @@ async def test_watchers_hear_every_event(house: House) -> None:
     found = await watch.measure(house, plan)
     assert found.per_second == pytest.approx(20 * found.bids_per_second, rel=0.5)
     assert 0 < found.ms[50.0] <= found.ms[99.0]
+    assert 0 < found.answer_ms[50.0] <= found.answer_ms[99.0]
     assert found.per_core_second > 0
 
 

@@ -86,6 +86,22 @@ async def test_the_end_of_the_server_is_announced() -> None:
         assert all(0 <= w - RECONNECT_MS_MIN < RECONNECT_MS_SPREAD for w in waits)
 
 
+@pytest.mark.parametrize("ending", ["restart", "session"])
+async def test_what_happened_before_the_end_is_told_before_it(ending: str) -> None:
+    """An event that still waits for others leaves first, whoever ends the connection."""
+    async with open_house() as house, house.client(house.token("u1")) as client:
+        await client.ask("club.join", club="c1")
+        await client.ask("subscribe", room="club:c1")
+        await client.hear("snapshot")
+        house.hub.publish("club:c1", "member", 9, b'{"type":"event","seq":9}')
+        if ending == "restart":
+            house.shut_down()
+        else:
+            house.hub.dismiss("u1", "", "logged out")
+        assert (await client.hear("event"))["seq"] == 9
+        assert (await client.hear())["type"] == ("goodbye" if ending == "restart" else "error")
+
+
 async def test_a_reader_that_is_too_slow_is_closed() -> None:
     """4200, counted; the others go on."""
     async with (

@@ -1,6 +1,7 @@
 """Subscriptions where the answer takes long: the log is read while events go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from tests.gateway.open_house import club_registry
 
 ROOM = "user:u1"
 OWNER = Actor("u1", "user")
+BOSS = Actor("boss", "admin")
 
 
 class SlowSink(InlineSink):
@@ -45,9 +47,9 @@ class SlowSink(InlineSink):
 class Ear:
     """One connection's feeds, without the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: Hub | None = None) -> None:
         self.counts = Counts()
-        self.hub = Hub(lambda callback: None, self.counts)
+        self.hub = hub or Hub(lambda callback: None, self.counts)
         self.sink = SlowSink(club_registry(), self.hub)
         self.sent = b""
         self.refused: list[tuple[str | None, Rejected]] = []
@@ -55,10 +57,10 @@ class Ear:
         self.feeds.change_viewer(OWNER)
         self.feeds.subscribe(Subscribe(id="s", room=ROOM))
 
-    def publish(self, *seqs: int) -> None:
+    def publish(self, *seqs: int, audiences: Sequence[str] = ("owner",)) -> None:
         """Event frames of these numbers."""
-        for seq in seqs:
-            self.hub.publish(ROOM, "owner", seq, b'{"type":"event","seq":%d}' % seq)
+        for seq, audience in product(seqs, audiences):
+            self.hub.publish(ROOM, audience, seq, b'{"type":"event","seq":%d}' % seq)
 
     def answer(self, seq: int, *missed: int) -> None:
         """All that was missed, up to `seq`."""
@@ -119,6 +121,34 @@ def test_what_the_answer_covers_is_not_sent_twice() -> None:
     assert ear.heard() == ["ok", 6, 7, 8]
 
 
+def test_a_resume_while_events_wait_is_whole() -> None:
+    """What the answer covers and still waits for the others is not told twice, nor is what was
+    kept; what follows is told to both."""
+    ear = Ear()
+    ear.answer(5)
+    ear.publish(6, 7)
+    again = Ear(ear.hub)
+    again.publish(8)
+    again.answer(7, 6, 7)
+    ear.publish(9)
+    assert ear.heard() == ["ok", 6, 7, 8, 9]
+    assert again.heard() == ["ok", 6, 7, 8, 9]
+
+
+def test_a_change_of_class_while_events_wait_misses_none() -> None:
+    """What waits for the old class goes first; what waits for the new one was told already."""
+    ear = Ear()
+    boss = Ear(ear.hub)
+    for one in (boss, ear):
+        one.answer(5)
+    boss.feeds.change_viewer(BOSS)
+    ear.publish(6, audiences=("owner", "admin"))
+    ear.feeds.change_viewer(BOSS)
+    ear.publish(7, audiences=("owner", "admin"))
+    assert ear.heard() == ["ok", 6, 7]
+    assert boss.heard() == ["ok", 6, 7]
+
+
 def test_an_answer_ahead_of_what_is_published_is_not_doubled() -> None:
     """The log held what was durable and not yet released."""
     ear = Ear()
@@ -141,7 +171,7 @@ def test_a_change_of_class_while_the_answer_is_awaited() -> None:
     """What is kept goes on with frames of the new class."""
     ear = Ear()
     ear.publish(6)
-    ear.feeds.change_viewer(Actor("boss", "admin"))
+    ear.feeds.change_viewer(BOSS)
     ear.publish(7)
     ear.hub.publish(ROOM, "admin", 7, b'{"type":"event","seq":7}')
     ear.answer(5)
