@@ -133,7 +133,8 @@ def _weight(state: Shipment, command: c.ReportProblem) -> Rejected | None:
         return None
     return Rejected(
         MALFORMED,
-        f"{command.weight_grams} g is within {WEIGHT_PERCENT} % of the {declared} g declared",
+        f"`weight_grams`: {command.weight_grams} is within {WEIGHT_PERCENT} % of the {declared} "
+        "declared; report what differs by more",
         {"field": "weight_grams", "declared_grams": declared},
     )
 

@@ -39,6 +39,8 @@ def add_photos(state: Shipment, command: c.AddPhotos, ctx: Context) -> Decision:
     step = step_of(state, command.step_seq)
     if step is None or who.user not in (step.scanner, step.terms.from_id):
         return forbidden("only the scanner and the giver of a step add its photos")
+    if step.state == "FAILED":
+        return no_such_step(f"step {step.seq} was given up, and takes no photos any more")
     if step.state not in ("SCANNED", "CONFIRMED"):
         return no_such_step(f"photos follow a scan, and step {step.seq} has none yet")
     if not command.photo_file_ids:

@@ -90,10 +90,10 @@ def out_of_place(state: Shipment, command: c.CustodyCommand) -> Rejected | None:
         return refusal
     if state.status == "DISPUTED":
         return disputed()
-    tag = tag_of(type(command))
+    tag, allowed = tag_of(type(command)), " or ".join(FROM[type(command)])
     return Rejected(
         INVALID_TRANSITION,
-        f"{tag} is not possible while the shipment is {state.status}",
+        f"{tag} is not possible while the shipment is {state.status}; it is while it is {allowed}",
         {"status": state.status, "command": tag},
     )
 

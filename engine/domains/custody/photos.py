@@ -33,22 +33,22 @@ def found(command: WithPhotos, ctx: Context) -> tuple[Photo, ...] | Rejected:
     Those of others are none: a shipment must not open files to which it has no right."""
     ids, hashes = command.photo_file_ids, command.sha256
     if len(ids) > PHOTOS_MAX:
-        return _invalid(f"at most {PHOTOS_MAX} photos at a time", "")
+        return _invalid(f"`photo_file_ids`: at most {PHOTOS_MAX} photos at a time", "")
     needs_hashes = isinstance(command, c.AddPhotos) or bool(hashes)
     if needs_hashes and len(hashes) != len(ids):
         return _invalid("`sha256` must have one hash for each photo", "")
     if len(set(ids)) < len(ids):
-        return _invalid("a photo is named twice", "")
+        return _invalid("`photo_file_ids`: a photo is named twice", "")
     files: Mapping[str, StoredFile] = ctx.proof or {}
     photos = []
     for index, name in enumerate(ids):
         file = files.get(name)
         if file is None or file.owner != owner_for(ctx):
-            return _invalid("there is no such file; upload it first", name)
+            return _invalid("`photo_file_ids`: you have uploaded no such file; do that first", name)
         if needs_hashes and file.sha256 != hashes[index]:
-            return _invalid("the file has another hash", name)
+            return _invalid("`sha256`: the file has another hash; its upload answered which", name)
         if not file.media_type.startswith("image/"):
-            return _invalid(f"the file is {file.media_type}, and no picture", name)
+            return _invalid(f"`photo_file_ids`: it is {file.media_type}, and no picture", name)
         photos.append(Photo(name, file.sha256))
     return tuple(photos)
 

@@ -199,6 +199,11 @@ class Shipment(Struct):
         return next((step for step in self.steps if step.state not in done), None)
 
     @property
+    def upcoming(self) -> Step | None:
+        """The first step that has not been scanned: it may wait for photos of the one before."""
+        return next((step for step in self.steps if step.state in ("PENDING", "READY")), None)
+
+    @property
     def is_over(self) -> bool:
         return self.status in TERMINAL
 

@@ -14,9 +14,9 @@ def due(state: Shipment, _now: Millis) -> Millis | None:
         return state.proof_due_at
     if state.status not in ("AWAITING_PICKUP", "IN_CUSTODY", "RETURNING"):
         return None
-    moments = [_still_at(state)]
+    moments = [_still_at(state), _late_at(state.upcoming)]
     if step := state.current:
-        moments += [_qr_due(state, step), _late_at(step)]
+        moments.append(_qr_due(state, step))
     return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -25,11 +25,10 @@ def _qr_due(state: Shipment, step: Step) -> Millis | None:
     return code.expires_at if code.state == "ACTIVE" else None
 
 
-def _late_at(step: Step) -> Millis | None:
-    planned_at = step.terms.planned_at
-    if planned_at is None or step.is_late or step.state not in ("PENDING", "READY"):
+def _late_at(step: Step | None) -> Millis | None:
+    if step is None or step.is_late or step.terms.planned_at is None:
         return None
-    return planned_at + LATE_AFTER_MS
+    return step.terms.planned_at + LATE_AFTER_MS
 
 
 def _still_at(state: Shipment) -> Millis | None:
@@ -48,8 +47,9 @@ def wake(state: Shipment, _: Wake, ctx: Context) -> Decision:
     step = state.current
     if step and _is_past(_qr_due(state, step), ctx):
         return [expiry(state.codes[step.qr_id], "TIME")]
-    if step and _is_past(_late_at(step), ctx):
-        return [_late(step)]
+    upcoming = state.upcoming
+    if upcoming and _is_past(_late_at(upcoming), ctx):
+        return [_late(upcoming)]
     if _is_past(_still_at(state), ctx):
         return [e.NoMovement(since=state.moved_at, holder=state.holder[1])]
     return ()

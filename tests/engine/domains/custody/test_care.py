@@ -345,6 +345,9 @@ def test_a_pick_up_without_photos_is_passed_over_by_a_return() -> None:
     with House() as house:
         planned(house).given((TOM, scan(token(house, 1), house.now)))
         house.when(MOD, give_back()).then(e.StepFailed, step_seq=1, cause="NO_PHOTOS")
+        house.when(TOM, photos(1, "p1")).then_rejected("INVALID_TRANSITION")
+        assert house.refusal is not None
+        assert "given up" in house.refusal.message
         house.when(SAM, scan(token(house, 2), house.now)).then(e.ShipmentReturned)
 
 

@@ -8,7 +8,7 @@ from engine.domains.custody import qr
 from engine.domains.custody.terms import LINK_MS, QR_LIFE_MS
 from engine.kernel.actor import Actor
 from engine.kernel.outside import Letter
-from engine.kernel.time import HOUR
+from engine.kernel.time import HOUR, MINUTE
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
     BOOKINGS,
@@ -68,6 +68,11 @@ def test_a_token_rotates_and_can_be_checked_by_anybody() -> None:
         planned(house)
         first, later = token(house, 1), token(house, 1, house.now + 60_000)
         assert first != later
+        shown = house.when(SAM, show(1)).then_accepted().result
+        minute = house.now - house.now % MINUTE
+        assert shown["show_again_at"] == minute + MINUTE
+        assert shown["good_until"] == minute + 5 * MINUTE
+        assert shown["expires_at"] == house.now + QR_LIFE_MS
         parsed = qr.parse(first)
         assert parsed is not None
         assert house.view(TOM, ROOM)["qr_public_key"] == qr.public_key(KEYS)

@@ -328,7 +328,8 @@ def test_invalid_tokens_of_a_device_are_counted_over_all_shipments() -> None:
         again = bad(house, 21)
         house.when(TOM, again).then_rejected("RATE_LIMITED", retry_after_ms=HOUR)
         house.when(TOM, scan(token(house, 1), house.now)).then(e.HandoffScanned)
-        house.advance(HOUR).when(TOM, bad(house, 21))
+        house.advance(HOUR - 1).when(TOM, again).then_rejected("RATE_LIMITED", retry_after_ms=1)
+        house.advance(1).when(TOM, bad(house, 21))
         refused_scan(house, "QR_INVALID")
 
 

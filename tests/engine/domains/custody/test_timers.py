@@ -7,15 +7,19 @@ from engine.kernel.time import DAY, HOUR
 from testkit.house import OPENING, House
 from tests.engine.domains.custody.cast import (
     CHAIN,
+    LEA,
     MOD,
     TOM,
     at_the_door,
+    photos,
     picked_up,
     planned,
     problem,
     resolve,
+    scan,
     state_of,
     step,
+    token,
     tracking,
 )
 
@@ -33,6 +37,18 @@ def test_a_late_hand_over_is_told_once() -> None:
         house.advance(DAY)
         assert not house.happened(e.HandoffLate)
         assert state_of(house).status == "AWAITING_PICKUP"
+
+
+def test_a_hand_over_that_waits_for_photos_is_late_too() -> None:
+    """HandoffLate: what matters is the plan, not why nothing happens; and each step has its own."""
+    second = step("TRAVELER:tom", "LOCAL_COURIER:lea", "london", planned_at=OPENING + HOUR)
+    with House() as house:
+        planned(house, steps=(SOON[0], second, CHAIN[2]))
+        house.given((TOM, scan(token(house, 1), house.now)))
+        house.at(OPENING + HOUR + LATE_AFTER_MS).then(e.HandoffLate, step_seq=2, giver="tom")
+        house.given((TOM, photos(1, "p1")), (LEA, scan(token(house, 2), house.now)))
+        house.advance(HOUR)
+        assert not house.happened(e.HandoffLate)
 
 
 def test_a_parcel_that_does_not_move_is_told_once() -> None:
