@@ -64,8 +64,10 @@ class Door:
             try:
                 if not begun:
                     await self._begin(cursor)
-                    begun = True
-                cursor = await self._read(cursor)
+                before, cursor = cursor, await self._read(cursor)
+                # Gateways say something each second. Is there nothing, then perhaps Redis has
+                # forgotten the stream once more, and counts from its own clock.
+                begun = cursor != before
             except (RedisAway, RedisRefused) as problem:
                 logger.warning("commands are not read now: %s", problem)
                 begun = False

@@ -23,13 +23,19 @@ class Guests:
         self._forget = forget
         self._clock_s = clock_s
         self._heard_s: dict[str, float] = {}
+        self._entries: dict[str, int] = {}
+        """Gateway -> number of the last entry that was read of it."""
         self._users: dict[str, set[str]] = {}
         self._gateways_of: Counter[str] = Counter()
 
-    def hear(self, gateway: str) -> bool:
-        """The gateway has said something. False: it was not known, or no more."""
-        known = gateway in self._heard_s
+    def hear(self, gateway: str, number: int = 0) -> bool:
+        """The gateway has said something, in its entry of this number. False: it was not known, or
+        no more, or entries before this one are missing."""
+        last = self._entries.get(gateway, number)
+        # An entry whose fate was not known comes again.
+        known = gateway in self._heard_s and number <= last + 1
         self._heard_s[gateway] = self._clock_s()
+        self._entries[gateway] = max(number, last)
         return known
 
     def begin(self, gateway: str) -> None:
@@ -60,5 +66,6 @@ class Guests:
         last = self._clock_s() - SILENCE_SECONDS_MAX
         for gateway in [name for name, heard in self._heard_s.items() if heard < last]:
             del self._heard_s[gateway]
+            self._entries.pop(gateway, None)
             self.begin(gateway)
             self._users.pop(gateway, None)

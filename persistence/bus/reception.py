@@ -62,7 +62,8 @@ class Reception:
             logger.error("an entry of the stream cannot be read: %s", problem)
             return False
         gateway, requests = asked.gateway, asked.requests
-        if requests and not self._guests.hear(gateway) and type(requests[0]) is not wire.Arrive:
+        is_known = not requests or self._guests.hear(gateway, asked.number)
+        if not is_known and type(requests[0]) is not wire.Arrive:
             self._out.to_gateway(gateway, wire.Stranger())
         for request in requests:
             self._by_type[type(request)](gateway, request)

@@ -22,6 +22,7 @@ class Sender:
         self._gateway = gateway
         self._line = RedisLine(url)
         self._waiting: list[wire.Request] = []
+        self._entries = 0
         self._work = asyncio.Event()
 
     def add(self, request: wire.Request) -> None:
@@ -47,7 +48,8 @@ class Sender:
         await self._line.close()
 
     async def _send(self, requests: list[wire.Request]) -> None:
-        body = wire.encode(wire.Asked(self._gateway, requests))
+        self._entries += 1
+        body = wire.encode(wire.Asked(self._gateway, requests, self._entries))
         while True:
             try:
                 await self._line.ask([("XADD", self._key, "*", "b", body)])

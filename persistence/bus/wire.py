@@ -104,6 +104,9 @@ class Asked(Struct, frozen=True, array_like=True):
 
     gateway: str
     requests: list[Request]
+    number: int = 0
+    """1, 2, 3 … as this gateway adds them to this stream: a stream that was emptied, trimmed by a
+    stranger's hand or evicted is found out by what is missing. 0: not numbered."""
 
 
 # From the writer to one gateway.

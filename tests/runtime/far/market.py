@@ -14,6 +14,7 @@ from gateway.hub import Hub
 from persistence.bus.door import Door
 from persistence.bus.far_listeners import FarListeners
 from persistence.bus.far_writer import FarWriter
+from persistence.bus.keys import WITHIN_MS
 from persistence.bus.publisher import Publisher
 from persistence.memory import MemoryLog, MemoryStore
 from runtime.clock import Clock, wall_ms
@@ -42,14 +43,30 @@ class Process:
             url, SHARD, registry, self.writer, self.writer, self.listeners, self.publisher
         )
         self._tasks: list[asyncio.Task[Any]] = []
+        self._reading: asyncio.Task[None] | None = None
+        self._cursor = 0
 
     async def start(self, *, reads: bool = True) -> None:
         """Recover and serve; without `reads`, commands stay in the stream."""
         await self.writer.start("a test")
         work: list[Coroutine[Any, Any, None]] = [self.writer.run(), self.publisher.run()]
-        if reads:
-            work.append(self.door.run(await self.log.load_mark(COMMANDS)))
         self._tasks += map(asyncio.create_task, work)
+        self._cursor = await self.log.load_mark(COMMANDS)
+        if reads:
+            self.go_on()
+
+    async def pause(self) -> None:
+        """Read no more of the stream for a while."""
+        assert self._reading, "it reads"
+        self._reading.cancel()
+        await asyncio.wait({self._reading})
+        self._cursor = await self.log.load_mark(COMMANDS)
+
+    def go_on(self, ahead_ms: int = 0) -> None:
+        """Read on, or from so much later in the stream."""
+        cursor = self._cursor + ahead_ms * WITHIN_MS
+        self._reading = asyncio.create_task(self.door.run(cursor))
+        self._tasks.append(self._reading)
 
     async def kill(self) -> None:
         """End without a word."""

@@ -76,6 +76,34 @@ async def test_a_command_waits_for_redis_and_is_decided_once(
     assert texts(town) == ["patient"]
 
 
+@pytest.mark.parametrize("ahead_ms", [0, 3_600_000])
+async def test_what_vanished_from_the_stream_is_asked_again(
+    town: Town, redis: RedisServer, ahead_ms: int
+) -> None:
+    """Somebody emptied Redis, or it made room: connections stay, and nobody is told. A command and
+    a question for what was missed were in it. Also if the stream was numbered by the clock of
+    another server, which was ahead of this one's."""
+    async with member(town) as ada:
+        sink = town.houses[0].sink
+        await town.process.pause()
+        waiting = asyncio.create_task(say(town, "vanished"))
+        sink._rooms.rejoin()
+        async with Redis(unix_socket_path=redis.socket_path) as asking:
+            while not await asking.xlen(commands_key(SHARD)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await asking.flushall()
+            read = town.process.publisher.counts.entries
+            town.process.go_on(ahead_ms)
+            await until(lambda: town.process.publisher.counts.entries > read)
+            await asking.flushall()
+        async with asyncio.timeout(far_writer.ANSWER_SECONDS_MAX / 2):
+            answer = await waiting
+            (event,) = await ada.events(1)
+    assert isinstance(answer, Accepted)
+    assert event["data"]["text"] == "vanished"
+    assert texts(town) == ["vanished"]
+
+
 async def test_what_stands_in_the_stream_is_decided_by_the_next_owner(
     town: Town, redis: RedisServer
 ) -> None:
