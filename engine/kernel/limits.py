@@ -31,6 +31,12 @@ ESCROW_SHARES_MAX = 50
 PAYOUT_BATCH_MAX = 1_000
 """Payouts that one command may ask for; the next one takes the rest."""
 
+PENDING_PAYMENTS_MAX = 100_000
+"""Payments of a currency that were begun and are not heard of. Beyond, they are not asked about."""
+
+PAYMENTS_ASKED_AT_ONCE = 500
+"""Of these, so many are asked about in one step; the rest in the next."""
+
 PAYABLE_ARRIVALS = 100
 """Arrivals kept for each payable, by which a cut-off is reckoned. Beyond, the oldest are merged."""
 

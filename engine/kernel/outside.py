@@ -109,6 +109,20 @@ class PayBack(Errand, frozen=True):
     """The provider's own id of the refund: then it is only asked."""
 
 
+class AskPayment(Errand, frozen=True):
+    """A payment provider is to be asked what became of a payment. A capture comes back as
+    `ledger.provider_event`, and that it is settled as `ledger.report_payment`."""
+
+    provider: str
+    payment: str
+    """What the provider is asked by: its own id, or the reference that it was given."""
+    user: str
+    amount: int
+    """As expected, minor units. What counts is what the provider says."""
+    currency: str
+    purpose: str
+
+
 class Compose(Errand, frozen=True):
     """A sentence is wanted from the text provider. What it says comes back as a command of the
     house: `answer` is the command's type, its fields are `fields` and `text`."""

@@ -60,6 +60,29 @@ class ProviderEvent(LedgerCommand, frozen=True, tag="ledger.provider_event"):
     purpose: Purpose = WALLET
 
 
+class CreatePayment(LedgerCommand, frozen=True, tag="ledger.create_payment"):
+    """Say that somebody is about to pay. Its provider is asked what became of it if no webhook
+    tells within 15 minutes (accounts rule 14)."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    provider: Id
+    payment: Id
+    """What the provider is asked by: Stripe's PaymentIntent, Razorpay's order, Paystack's
+    reference."""
+    user: Id
+    amount: Amount
+    purpose: Purpose = WALLET
+
+
+class ReportPayment(LedgerCommand, frozen=True, tag="ledger.report_payment"):
+    """Say that a provider was asked about a payment, and that it need not be asked again."""
+
+    ROLES: ClassVar = frozenset({SYSTEM})
+    provider: Id
+    payment: Id
+    outcome: Literal["captured", "failed"]
+
+
 class Withdraw(LedgerCommand, frozen=True, tag="ledger.withdraw"):
     """Take money out of one's own wallet (accounts rule 4)."""
 

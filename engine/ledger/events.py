@@ -10,6 +10,7 @@ from engine.ledger.rates import ServiceType
 
 PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
 RefundStatus = Literal["started", "paid"]
+PendingOutcome = Literal["captured", "failed", "expired"]
 
 
 class Deposited(Event, frozen=True, tag="ledger.deposited"):
@@ -56,6 +57,38 @@ class PaymentFailed(Event, frozen=True, tag="ledger.payment_failed"):
     amount: int
     currency: str
     purpose: str
+
+
+class PaymentCreated(Event, frozen=True, tag="ledger.payment_created"):
+    """Somebody is about to pay. No money moved (accounts 3)."""
+
+    provider: str
+    payment: str
+    """What the provider is asked by."""
+    user: str
+    amount: int
+    currency: str
+    purpose: str
+
+
+class PaymentAsked(Event, frozen=True, tag="ledger.payment_asked"):
+    """No capture was heard of, and the provider is asked (accounts rule 14)."""
+
+    provider: str
+    payment: str
+    user: str
+    amount: int
+    currency: str
+    purpose: str
+    attempt: int
+
+
+class PaymentClosed(Event, frozen=True, tag="ledger.payment_closed"):
+    """The provider need not be asked again: it has said what became of it, or nothing for a day."""
+
+    provider: str
+    payment: str
+    outcome: PendingOutcome
 
 
 class Payout(Struct, frozen=True):

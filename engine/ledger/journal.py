@@ -4,16 +4,18 @@ Holds, deposits of auctions and escrows are moved by the events of the rooms tha
 to; here stands what belongs to no other room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.contract import Context, Decision, Domain, Event, Reaction, Wake, fields_of
 from engine.kernel.actor import MANAGER
 from engine.kernel.ids import split_room
+from engine.kernel.outside import Errand
 from engine.kernel.time import Millis
 from engine.ledger import commands as c
 from engine.ledger import decide_chargeback as chargeback
 from engine.ledger import decide_payout as payout
+from engine.ledger import decide_pending as pending
 from engine.ledger import decide_refund as refund
 from engine.ledger import events as e
 from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
@@ -33,10 +35,14 @@ from engine.ledger.state import (
     Journal,
     check,
     on_adjusted,
+    on_asked,
     on_booked,
     on_closed,
     on_commission,
+    on_created,
     on_incident,
+    on_paid,
+    on_payment_closed,
     on_postponed,
     on_proposed,
     on_refund_accepted,
@@ -156,6 +162,7 @@ def view(state: Journal, ctx: Context) -> Any:
         "sum": sum(accounts.values()),
         "withdrawals": state.withdrawals,
         "retries": state.retries,
+        "payments": state.pending,
     }
 
 
@@ -172,13 +179,19 @@ def react(state: Journal, event: Event, ctx: Context) -> Sequence[Reaction]:
 
 
 def due(state: Journal, _: Millis) -> Millis | None:
-    """The next try of a payout or a refund."""
-    return min((*payout.due(state), *refund.due(state)), default=None)
+    """The next try of a payout or a refund, or the next payment that is asked about."""
+    return min((*payout.due(state), *refund.due(state), *pending.due(state)), default=None)
 
 
 def wake(state: Journal, _: Wake, ctx: Context) -> Decision:
-    """Providers are told again (accounts 7)."""
-    return [*payout.wake(state, ctx), *refund.wake(state, ctx)]
+    """Providers are told again, and asked (accounts 7, rule 14)."""
+    return [*payout.wake(state, ctx), *refund.wake(state, ctx), *pending.wake(state, ctx)]
+
+
+def errands(state: Journal, event: Event, ctx: Context) -> Iterable[Errand]:
+    """What providers are told and asked."""
+    yield from refund.errands(state, event, ctx)
+    yield from pending.errands(state, event, ctx)
 
 
 JOURNAL = Domain(
@@ -189,6 +202,8 @@ JOURNAL = Domain(
     decide={
         c.Deposit: deposit,
         c.ProviderEvent: provider_event,
+        c.CreatePayment: pending.create_payment,
+        c.ReportPayment: pending.report_payment,
         c.Withdraw: withdraw,
         c.StartWithdrawal: start_withdrawal,
         c.CompleteWithdrawal: complete_withdrawal,
@@ -212,8 +227,11 @@ JOURNAL = Domain(
     },
     evolve={
         e.Deposited: on_booked,
-        e.PaymentReceived: on_booked,
-        e.PaymentReturned: on_booked,
+        e.PaymentReceived: on_paid,
+        e.PaymentReturned: on_paid,
+        e.PaymentCreated: on_created,
+        e.PaymentAsked: on_asked,
+        e.PaymentClosed: on_payment_closed,
         e.PaymentFailed: on_booked,
         e.WithdrawalRequested: on_requested,
         e.WithdrawalStarted: on_started,
@@ -242,7 +260,7 @@ JOURNAL = Domain(
     show=show,
     view=view,
     notices=(e.EntryPosted, e.PayoutChanged, e.RefundChanged, e.DebtChanged),
-    errands=refund.errands,
+    errands=errands,
     codes=LEDGER_CODES,
     workload=workload,
 )

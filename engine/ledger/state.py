@@ -5,9 +5,26 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.contract import Event
-from engine.kernel.time import Millis
+from engine.kernel.time import MINUTE, Millis
 from engine.ledger import events as e
 from engine.ledger.rates import Commission, ServiceType
+
+ASK_EVERY_MS = 15 * MINUTE
+"""After so long without a capture the provider is asked, and again (accounts rule 14)."""
+
+
+class Pending(Struct):
+    """A payment that was begun, and of which nothing was heard yet."""
+
+    provider: str
+    payment: str
+    user: str
+    amount: int
+    purpose: str
+    created_at: Millis
+    ask_at: Millis
+    """When its provider is asked next."""
+    asked: int = 0
 
 
 class Withdrawal(Struct):
@@ -59,10 +76,48 @@ class Journal(Struct):
     refunds_made: int = 0
     commissions: dict[ServiceType, Commission] = {}
     """What staff have set; of the others the market says."""
+    pending: dict[str, Pending] = {}
+    """`provider:payment` -> payment that was begun, those first that are asked about first."""
 
 
 def on_booked(_state: Journal, _event: Event, _at: Millis) -> None:
     """The book and the claims hold all that it changes."""
+
+
+def pending_key(provider: str, payment: str) -> str:
+    """Where a payment that was begun is kept."""
+    return f"{provider}:{payment}"
+
+
+def on_paid(state: Journal, event: e.PaymentReceived | e.PaymentReturned, _: Millis) -> None:
+    """Nobody need ask about it."""
+    state.pending.pop(pending_key(event.provider, event.payment), None)
+
+
+def on_created(state: Journal, event: e.PaymentCreated, at: Millis) -> None:
+    """It is asked about in a while."""
+    state.pending[pending_key(event.provider, event.payment)] = Pending(
+        event.provider,
+        event.payment,
+        event.user,
+        event.amount,
+        event.purpose,
+        at,
+        at + ASK_EVERY_MS,
+    )
+
+
+def on_asked(state: Journal, event: e.PaymentAsked, at: Millis) -> None:
+    """It goes to the end of the line, whatever the provider says."""
+    key = pending_key(event.provider, event.payment)
+    found = state.pending.pop(key)
+    found.asked, found.ask_at = event.attempt, at + ASK_EVERY_MS
+    state.pending[key] = found
+
+
+def on_payment_closed(state: Journal, event: e.PaymentClosed, _: Millis) -> None:
+    """Nothing of it is left to do."""
+    del state.pending[pending_key(event.provider, event.payment)]
 
 
 def on_requested(state: Journal, event: e.WithdrawalRequested, _: Millis) -> None:
@@ -164,6 +219,8 @@ def on_commission(state: Journal, event: e.CommissionSet, _: Millis) -> None:
 
 def check(state: Journal) -> None:
     """Assert what the state alone can show of accounts 3."""
+    line = [found.ask_at for found in state.pending.values()]
+    assert line == sorted(line), "accounts rule 14: the first of the line is asked about first"
     assert state.retries.keys() <= state.withdrawals.keys(), "accounts 3: a retry of nothing"
     for id_ in state.retries:
         open_ = state.withdrawals[id_]

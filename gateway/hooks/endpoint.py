@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from engine.kernel.actor import SYSTEM, Actor
 from engine.kernel.outcome import Rejected
-from engine.ledger.commands import ProviderEvent
+from engine.ledger.commands import CreatePayment, ProviderEvent
 from engine.sequencer import Accepted
 from gateway.desk import Desk
 from gateway.hooks.codes import PAYMENT_SIGNATURE_INVALID, PAYMENT_UNUSABLE
@@ -64,7 +64,7 @@ class Hooks:
 
     async def _act(self, name: str, heard: Heard) -> Response:
         match heard:
-            case ProviderEvent():
+            case ProviderEvent() | CreatePayment():
                 return await self._book(heard)
             case Ignored():
                 self._count(name, IGNORED)
@@ -85,7 +85,7 @@ class Hooks:
                 return self._refuse(None, heard)
         assert_never(heard)
 
-    async def _book(self, command: ProviderEvent) -> Response:
+    async def _book(self, command: ProviderEvent | CreatePayment) -> Response:
         actor = Actor(HOOK_PREFIX + command.provider, SYSTEM)
         answer = await answer_of(lambda to: self._desk.submit(command, actor, to))
         if not isinstance(answer, Accepted):
@@ -94,7 +94,7 @@ class Hooks:
         self._desk.counts.accept(is_duplicate=answer.duplicate)
         return JsonResponse(ok(answer, self._desk.sink.log_id))
 
-    def _not_booked(self, command: ProviderEvent, rejected: Rejected) -> Response:
+    def _not_booked(self, command: ProviderEvent | CreatePayment, rejected: Rejected) -> Response:
         """The ledger knows it already (DUPLICATE_PROVIDER_EVENT is answered 200), or cannot
         write now, or was told other facts of the same payment before."""
         is_repeated = rejected.code.status == 200
@@ -104,7 +104,7 @@ class Hooks:
                 "%s says that payment %r was %s, and it is refused: %s",
                 command.provider,
                 command.payment,
-                command.kind,
+                command.kind if isinstance(command, ProviderEvent) else "created",
                 rejected.code.name,
             )
         return self._refuse(command.id, rejected)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
-from engine.ledger.commands import WALLET, ProviderEvent
+from engine.ledger.commands import WALLET, CreatePayment, ProviderEvent
 from gateway.decoding import blame, clip
 from gateway.hooks.signatures import Secrets
 from gateway.tokens import is_reserved
@@ -39,7 +39,7 @@ class Unusable(Struct, frozen=True):
     """Names the field; says nothing of the payer."""
 
 
-Heard = ProviderEvent | Ignored | Unusable | Rejected
+Heard = ProviderEvent | CreatePayment | Ignored | Unusable | Rejected
 
 
 class Provider(Struct, frozen=True):
@@ -91,6 +91,23 @@ def event_of(payment: Payment) -> Heard:
     if not payment.is_captured:
         return Ignored(payment.event)
     return Unusable(clip(payment.id), why)
+
+
+def created_of(payment: Payment) -> CreatePayment | Ignored:
+    """A payment that was begun, if it is the house's: its provider is asked about it when nothing
+    more is heard (accounts rule 14)."""
+    heard = event_of(payment)
+    if not isinstance(heard, ProviderEvent):
+        return Ignored(payment.event)
+    return CreatePayment(
+        id=f"{heard.id}.created",
+        provider=heard.provider,
+        payment=heard.payment,
+        user=heard.user,
+        amount=heard.amount,
+        currency=heard.currency,
+        purpose=heard.purpose,
+    )
 
 
 def _why_unusable(payment: Payment, metadata: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ from engine.kernel.ids import Id
 from engine.kernel.money import Amount, Currency
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
-from engine.ledger.commands import WALLET, ProviderEvent, Purpose
-from gateway.hooks.reading import Heard, Ignored
+from engine.ledger.commands import WALLET, CreatePayment, ProviderEvent, Purpose
+from gateway.hooks.reading import Heard
 from gateway.hooks.signatures import Secrets, timed_fault
 from gateway.http_replies import read_as
 
@@ -28,7 +28,7 @@ class SandboxPayment(Struct, frozen=True):
     payment: Id
     """The provider's id of this event."""
     kind: Literal["captured", "failed", "created"]
-    """`created` moves nothing: the payer has not paid yet."""
+    """`created` moves nothing: the payer has not paid yet, and is awaited (accounts rule 14)."""
     user: Id
     amount: Amount
     currency: Currency
@@ -46,7 +46,15 @@ def read(body: bytes) -> Heard:
     if isinstance(payment, Rejected):
         return payment
     if payment.kind == "created":
-        return Ignored(payment.kind)
+        return CreatePayment(
+            id=f"{payment.payment}.created",
+            provider=NAME,
+            payment=payment.payment,
+            user=payment.user,
+            amount=payment.amount,
+            currency=payment.currency,
+            purpose=payment.purpose,
+        )
     return ProviderEvent(
         id=payment.payment,
         provider=NAME,

@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
 from gateway.decoding import clip
-from gateway.hooks.reading import Heard, Ignored, Payment, event_of
+from gateway.hooks.reading import Heard, Ignored, Payment, created_of, event_of
 from gateway.hooks.signatures import Secrets, timed_fault
 from gateway.http_replies import read_as
 
@@ -25,6 +25,7 @@ NAME = "stripe"
 SIGNATURE_HEADER = "Stripe-Signature"
 SUCCEEDED = "payment_intent.succeeded"
 FAILED = "payment_intent.payment_failed"
+CREATED = "payment_intent.created"
 
 SCALES = {"ISK": Fraction(1, 100), "UGX": Fraction(1, 100), "MGA": Fraction(100)}
 """Where Stripe's unit is not the minor unit of ISO 4217. Its zero-decimal currencies (JPY, KRW …)
@@ -59,26 +60,26 @@ def fault(headers: Mapping[str, str], body: bytes, secrets: Secrets, now: Millis
 
 
 def read(body: bytes) -> Heard:
-    """A PaymentIntent that succeeded or failed; the amount is what was received of it."""
+    """A PaymentIntent that was begun, succeeded or failed; the amount is what was received of it,
+    or else what is asked for."""
     head = read_as(_Head, body)
     if isinstance(head, Rejected):
         return head
-    if head.type not in (SUCCEEDED, FAILED):
+    if head.type not in (CREATED, SUCCEEDED, FAILED):
         return Ignored(clip(head.type))
     event = read_as(_Event, body)
     if isinstance(event, Rejected):
         return event
     intent, is_captured = event.data.object, event.type == SUCCEEDED
     currency = intent.currency.upper()
-    return event_of(
-        Payment(
-            provider=NAME,
-            id=intent.id if is_captured else event.id,
-            event=event.type,
-            is_captured=is_captured,
-            amount=intent.amount_received if is_captured else intent.amount,
-            currency=currency,
-            metadata=intent.metadata,
-            scale=SCALES.get(currency, Fraction(1)),
-        )
+    payment = Payment(
+        provider=NAME,
+        id=event.id if event.type == FAILED else intent.id,
+        event=event.type,
+        is_captured=is_captured,
+        amount=intent.amount_received if is_captured else intent.amount,
+        currency=currency,
+        metadata=intent.metadata,
+        scale=SCALES.get(currency, Fraction(1)),
     )
+    return created_of(payment) if event.type == CREATED else event_of(payment)

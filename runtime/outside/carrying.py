@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from engine.kernel.outside import Compose, Errand, Letter, PayBack
+from engine.kernel.outside import AskPayment, Compose, Errand, Letter, PayBack
 
 
 class NotDone(Exception):
@@ -53,15 +53,21 @@ class Job(Struct, frozen=True):
 
     @property
     def channel(self) -> str:
-        """`email`, `sms`, `text` for a sentence that is wanted, `refund` for money."""
-        if isinstance(self.errand, PayBack):
-            return "refund"
-        return self.errand.channel if isinstance(self.errand, Letter) else "text"
+        """`email`, `sms`, `text` for a sentence that is wanted, `refund` for money, `payment` for
+        a question about some."""
+        match self.errand:
+            case Letter(channel=channel):
+                return channel
+            case PayBack():
+                return "refund"
+            case AskPayment():
+                return "payment"
+        return "text"
 
     @property
     def template(self) -> str:
-        """Which letter or sentence it is, or through which provider money goes back."""
-        if isinstance(self.errand, PayBack):
+        """Which letter or sentence it is, or which payment provider is told or asked."""
+        if isinstance(self.errand, PayBack | AskPayment):
             return self.errand.provider
         return self.errand.template if isinstance(self.errand, Letter | Compose) else ""
 

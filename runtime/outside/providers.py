@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from email.utils import parseaddr
 from pathlib import Path
 
+from msgspec import Struct
+
 from engine.contract import Command
-from engine.kernel.outside import Compose, PayBack
+from engine.kernel.outside import AskPayment, Compose, PayBack
 from engine.ports import CommandSink
 from gateway.hooks import paystack, razorpay, sandbox, stripe
 from runtime.config import Config, ConfigError
@@ -22,6 +24,13 @@ from runtime.outside.notifiers import (
     SmsNotifier,
     TerminalNotifier,
 )
+from runtime.outside.payment_providers import (
+    PaystackPayments,
+    RazorpayPayments,
+    SandboxPayments,
+    StripePayments,
+)
+from runtime.outside.payments import PaymentCarrier, PaymentProvider
 from runtime.outside.refund_providers import (
     PaperRefunds,
     PaystackRefunds,
@@ -38,13 +47,16 @@ SMS = "sms"
 
 
 class Carriers(Carrier):
-    """Letters to the notifiers, sentences to the text provider, refunds to payment providers."""
+    """Letters to the notifiers, sentences to the text provider, money to payment providers."""
 
-    def __init__(self, letters: Carrier, texts: TextCarrier, refunds: Carrier) -> None:
+    def __init__(
+        self, letters: Carrier, texts: TextCarrier, refunds: Carrier, payments: Carrier
+    ) -> None:
         self.text_counts = texts.counts
         self._letters = letters
         self._texts = texts
         self._refunds = refunds
+        self._payments = payments
 
     async def carry(self, job: Job) -> None:
         match job.errand:
@@ -52,6 +64,8 @@ class Carriers(Carrier):
                 await self._texts.carry(job)
             case PayBack():
                 await self._refunds.carry(job)
+            case AskPayment():
+                await self._payments.carry(job)
             case _:
                 await self._letters.carry(job)
 
@@ -66,29 +80,66 @@ def carriers_of(
     breaker = Breaker(time.monotonic)
     texts = TextCarrier(commands, _text_provider(config, http), breaker, sink, asyncio.sleep)
     refunds = RefundCarrier(refund_providers(config, http), sink, asyncio.sleep)
-    return Carriers(LetterCarrier(notifiers_of(config, http)), texts, refunds)
+    payments = PaymentCarrier(payment_providers(config, http), sink, asyncio.sleep)
+    return Carriers(LetterCarrier(notifiers_of(config, http)), texts, refunds, payments)
+
+
+class Account(Struct, frozen=True):
+    """Where a payment provider is called, and with which key."""
+
+    address: str
+    key: str
+
+
+def accounts_of(config: Config) -> dict[str, Account]:
+    """The real payment providers that can be called. Raises ConfigError."""
+    razorpay_key = config.razorpay_key
+    if razorpay_key and not all(razorpay_key.partition(":")):
+        raise ConfigError("--razorpay-key is no key_id:key_secret")
+    # The first is the one that counts as new, if there are several.
+    paystack_key = config.paystack_secret_key.partition(",")[0].strip()
+    given = {
+        stripe.NAME: ("--stripe-api", config.stripe_api, config.stripe_secret_key),
+        razorpay.NAME: ("--razorpay-api", config.razorpay_api, razorpay_key),
+        paystack.NAME: ("--paystack-api", config.paystack_api, paystack_key),
+    }
+    return {
+        name: Account(_address(flag, url), key) for name, (flag, url, key) in given.items() if key
+    }
 
 
 def refund_providers(config: Config, http: HttpOut) -> dict[str, RefundProvider]:
     """Those through which the house can send money back. Raises ConfigError."""
     found: dict[str, RefundProvider] = {sandbox.NAME: PaperRefunds()}
     if config.sandbox_api:
-        address = _address("--sandbox-api", config.sandbox_api)
-        found[sandbox.NAME] = SandboxRefunds(http, address)
-    if config.stripe_secret_key:
-        address = _address("--stripe-api", config.stripe_api)
-        found[stripe.NAME] = StripeRefunds(http, address, config.stripe_secret_key)
-    if config.razorpay_key:
-        if not all(config.razorpay_key.partition(":")):
-            raise ConfigError("--razorpay-key is no key_id:key_secret")
-        address = _address("--razorpay-api", config.razorpay_api)
-        found[razorpay.NAME] = RazorpayRefunds(http, address, config.razorpay_key)
-    if config.paystack_secret_key:
-        address = _address("--paystack-api", config.paystack_api)
-        # The first is the one that counts as new, if there are several.
-        key = config.paystack_secret_key.partition(",")[0].strip()
-        found[paystack.NAME] = PaystackRefunds(http, address, key)
+        found[sandbox.NAME] = SandboxRefunds(http, _sandbox(config))
+    makers: dict[str, Callable[[HttpOut, str, str], RefundProvider]] = {
+        stripe.NAME: StripeRefunds,
+        razorpay.NAME: RazorpayRefunds,
+        paystack.NAME: PaystackRefunds,
+    }
+    for name, account in accounts_of(config).items():
+        found[name] = makers[name](http, account.address, account.key)
     return found
+
+
+def payment_providers(config: Config, http: HttpOut) -> dict[str, PaymentProvider]:
+    """Those that can be asked what became of a payment. Raises ConfigError."""
+    found: dict[str, PaymentProvider] = {}
+    if config.sandbox_api:
+        found[sandbox.NAME] = SandboxPayments(http, _sandbox(config))
+    makers: dict[str, Callable[[HttpOut, str, str], PaymentProvider]] = {
+        stripe.NAME: StripePayments,
+        razorpay.NAME: RazorpayPayments,
+        paystack.NAME: PaystackPayments,
+    }
+    for name, account in accounts_of(config).items():
+        found[name] = makers[name](http, account.address, account.key)
+    return found
+
+
+def _sandbox(config: Config) -> str:
+    return _address("--sandbox-api", config.sandbox_api)
 
 
 def notifiers_of(config: Config, http: HttpOut) -> dict[str, Notifier]:

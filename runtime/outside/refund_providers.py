@@ -5,14 +5,11 @@ Razorpay  https://razorpay.com/docs/api/refunds/normal-refunds-idempotent
 Paystack  https://paystack.com/docs/api/refund
 Sandbox   `outcry sandbox-refunds`
 
-A status of 409, 429 or 5xx leaves open what became of it, so it is as good as no answer. Any
-other that is not 2xx is a no.
+Any answer that is not 2xx is a no.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping
-from fractions import Fraction
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -22,10 +19,10 @@ from engine.kernel.outside import PayBack
 from engine.ledger.commands import RefundOutcome
 from gateway.hooks import paystack, stripe
 from runtime.outside.http_out import Answer, HttpOut, NoAnswer, bearer
-from runtime.outside.refunds import TELL_S_MAX, RefundProvider, Said
+from runtime.outside.provider_calls import basic, call, read, units
+from runtime.outside.refunds import RefundProvider, Said
 
 Outcomes = Mapping[str, RefundOutcome]
-WHOLE = Fraction(1)
 
 
 class _Refund(Struct):
@@ -70,12 +67,12 @@ class SandboxRefunds(RefundProvider):
     async def tell(self, wanted: PayBack, key: str) -> Said:
         body = {"payment": wanted.payment, "amount": wanted.amount, "currency": wanted.currency}
         headers = {"Idempotency-Key": key, **bearer("")}
-        answer = await _call(self._http, "POST", self._url, msgspec.json.encode(body), headers)
+        answer = await call(self._http, "POST", self._url, msgspec.json.encode(body), headers)
         return _said(answer, _Refund, self.OUTCOMES)
 
     async def ask(self, wanted: PayBack) -> Said:
         url = f"{self._url}/{quote(wanted.reference, safe='')}"
-        return _said(await _call(self._http, "GET", url), _Refund, self.OUTCOMES)
+        return _said(await call(self._http, "GET", url), _Refund, self.OUTCOMES)
 
 
 class StripeRefunds(RefundProvider):
@@ -96,7 +93,7 @@ class StripeRefunds(RefundProvider):
         self._headers = {"Authorization": f"Bearer {key}"}
 
     async def tell(self, wanted: PayBack, key: str) -> Said:
-        amount = _units(wanted, stripe.SCALES)
+        amount = units(wanted.amount, wanted.currency, stripe.SCALES)
         if amount is None:
             return _no_such_amount(wanted)
         form = {
@@ -110,12 +107,12 @@ class StripeRefunds(RefundProvider):
             "Content-Type": "application/x-www-form-urlencoded",
         }
         body = urlencode(form).encode()
-        answer = await _call(self._http, "POST", self._url, body, headers)
+        answer = await call(self._http, "POST", self._url, body, headers)
         return _said(answer, _Refund, self.OUTCOMES)
 
     async def ask(self, wanted: PayBack) -> Said:
         url = f"{self._url}/{quote(wanted.reference, safe='')}"
-        answer = await _call(self._http, "GET", url, headers=self._headers)
+        answer = await call(self._http, "GET", url, headers=self._headers)
         return _said(answer, _Refund, self.OUTCOMES)
 
 
@@ -128,19 +125,18 @@ class RazorpayRefunds(RefundProvider):
         """`key` is `key_id:key_secret`."""
         self._http = http
         self._address = address.rstrip("/")
-        basic = b64encode(key.encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
+        self._headers = basic(key)
 
     async def tell(self, wanted: PayBack, key: str) -> Said:
         url = f"{self._address}/v1/payments/{quote(wanted.payment, safe='')}/refund"
         body = {"amount": wanted.amount, "notes": {"outcry_refund": key}}
         headers = {**self._headers, "X-Refund-Idempotency": key}
-        answer = await _call(self._http, "POST", url, msgspec.json.encode(body), headers)
+        answer = await call(self._http, "POST", url, msgspec.json.encode(body), headers)
         return _said(answer, _Refund, self.OUTCOMES)
 
     async def ask(self, wanted: PayBack) -> Said:
         url = f"{self._address}/v1/refunds/{quote(wanted.reference, safe='')}"
-        answer = await _call(self._http, "GET", url, headers=self._headers)
+        answer = await call(self._http, "GET", url, headers=self._headers)
         return _said(answer, _Refund, self.OUTCOMES)
 
 
@@ -164,7 +160,7 @@ class PaystackRefunds(RefundProvider):
         self._headers = bearer(key)
 
     async def tell(self, wanted: PayBack, key: str) -> Said:
-        amount = _units(wanted, paystack.SCALES)
+        amount = units(wanted.amount, wanted.currency, paystack.SCALES)
         if amount is None:
             return _no_such_amount(wanted)
         found = await self._find(wanted, key)
@@ -177,40 +173,27 @@ class PaystackRefunds(RefundProvider):
             "merchant_note": key,
         }
         encoded = msgspec.json.encode(body)
-        answer = await _call(self._http, "POST", self._url, encoded, self._headers)
+        answer = await call(self._http, "POST", self._url, encoded, self._headers)
         return _said(answer, _Envelope, self.OUTCOMES)
 
     async def ask(self, wanted: PayBack) -> Said:
         url = f"{self._url}/{quote(wanted.reference, safe='')}"
-        answer = await _call(self._http, "GET", url, headers=self._headers)
+        answer = await call(self._http, "GET", url, headers=self._headers)
         return _said(answer, _Envelope, self.OUTCOMES)
 
     async def _find(self, wanted: PayBack, key: str) -> _Refund | None:
         query = urlencode({"transaction": wanted.payment, "perPage": 100})
-        answer = await _call(self._http, "GET", f"{self._url}?{query}", headers=self._headers)
+        answer = await call(self._http, "GET", f"{self._url}?{query}", headers=self._headers)
         if not answer.is_good:
             raise NoAnswer(f"status {answer.status}")
-        return next((r for r in _read(answer, _List).data if r.merchant_note == key), None)
-
-
-async def _call(
-    http: HttpOut,
-    method: str,
-    url: str,
-    body: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    answer = await http.call(method, url, body, headers, timeout_s=TELL_S_MAX)
-    if answer.status in (409, 429) or answer.status >= 500:
-        raise NoAnswer(f"status {answer.status}")
-    return answer
+        return next((r for r in read(answer, _List).data if r.merchant_note == key), None)
 
 
 def _said(answer: Answer, type_: type[_Refund | _Envelope], outcomes: Outcomes) -> Said:
     if not answer.is_good:
         return Said("refused", reason=f"the provider answers {answer.status}")
-    read = _read(answer, type_)
-    return _outcome(read.data if isinstance(read, _Envelope) else read, outcomes)
+    found = read(answer, type_)
+    return _outcome(found.data if isinstance(found, _Envelope) else found, outcomes)
 
 
 def _outcome(refund: _Refund, outcomes: Outcomes) -> Said:
@@ -218,19 +201,6 @@ def _outcome(refund: _Refund, outcomes: Outcomes) -> Said:
     outcome = outcomes.get(refund.status, "accepted")
     reason = "the provider says that it failed" if outcome == "refused" else ""
     return Said(outcome, str(refund.id)[:128], reason)
-
-
-def _read(answer: Answer, type_: Any) -> Any:
-    try:
-        return msgspec.json.decode(answer.body, type=type_)
-    except msgspec.MsgspecError:
-        raise NoAnswer("it says something else") from None
-
-
-def _units(wanted: PayBack, scales: Mapping[str, Fraction]) -> int | None:
-    """The amount as the provider counts it, if it can."""
-    units = wanted.amount / scales.get(wanted.currency, WHOLE)
-    return int(units) if units.denominator == 1 else None
 
 
 def _no_such_amount(wanted: PayBack) -> Said:

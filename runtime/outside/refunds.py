@@ -19,8 +19,6 @@ from runtime.outside.carrying import Carrier, Job
 from runtime.outside.http_out import NoAnswer
 from runtime.writer.house_commands import decided
 
-TELL_S_MAX = 20.0
-
 
 class Said(Struct, frozen=True):
     """What a provider says of a refund."""

@@ -1,4 +1,5 @@
-"""`outcry sandbox-refunds`: a payment provider that is told of refunds, for `--sandbox-api`.
+"""`outcry sandbox-refunds`: a payment provider that is told of refunds, and asked about payments,
+for `--sandbox-api`.
 
 As a real one it does the same instruction once, by its `Idempotency-Key`. Nothing is real here.
 """
@@ -7,12 +8,13 @@ import argparse
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from engine.kernel.money import Amount, Currency
+from gateway.hooks.sandbox import SandboxPayment
 from runtime.config import Config
 
 SCENARIOS = {
@@ -22,6 +24,12 @@ SCENARIOS = {
     "refused": "answered 400",
     "away": "answered 503",
     "lost": "sent, but answered 503 the first time",
+}
+PAYMENTS = {
+    "captured": "paid",
+    "pending": "not paid yet",
+    "failed": "never to be paid",
+    "away": "answered 503",
 }
 BODY_BYTES_MAX = 65_536
 
@@ -50,6 +58,8 @@ class Sandbox:
     def __init__(self, scenario: str = "paid", say: Callable[[str], object] = print) -> None:
         assert scenario in SCENARIOS, f"{scenario} is no scenario"
         self.scenario = scenario
+        self.payments = "captured"
+        """What became of every payment that it is asked about."""
         self.refunds: dict[str, Given] = {}
         """Idempotency key -> refund."""
         self._say = say
@@ -95,6 +105,19 @@ class Sandbox:
             self._say(f"{given.wanted.payment}: {given.status}")
             return 200, given
 
+    def payment(self, id_: str, query: str) -> tuple[int, object]:
+        """`GET /v1/payments/{id}`: it knows none, and says of it what it is asked about."""
+        if self.payments == "away":
+            return 503, {"error": "away"}
+        kind = "created" if self.payments == "pending" else self.payments
+        facts = {"payment": id_, "kind": kind} | dict(parse_qsl(query))
+        try:
+            found = msgspec.convert(facts, SandboxPayment, strict=False)
+        except msgspec.ValidationError as problem:
+            return 400, {"error": str(problem)}
+        self._say(f"{id_}: {kind}")
+        return 200, found
+
 
 def served(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
     """A server on loopback that answers for it; 0: any free port."""
@@ -110,7 +133,12 @@ def served(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             """Asked."""
-            self._answer(*sandbox.ask(urlsplit(self.path).path.rpartition("/")[2]))
+            asked = urlsplit(self.path)
+            kind, _, id_ = asked.path.removeprefix("/v1/").partition("/")
+            if kind == "payments":
+                self._answer(*sandbox.payment(unquote(id_), asked.query))
+            else:
+                self._answer(*sandbox.ask(id_))
 
         def log_message(self, format: str, *args: object) -> None:
             """The sandbox says by itself what it does."""
@@ -131,11 +159,16 @@ def add_refunds_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = "; ".join(f"{name}: {text}" for name, text in SCENARIOS.items())
     parser.add_argument("--port", type=int, default=8090, help="on loopback; 0: any [8090]")
     parser.add_argument("--scenario", default="paid", choices=SCENARIOS, help=f"{kinds} [paid]")
+    fates = "; ".join(f"{name}: {text}" for name, text in PAYMENTS.items())
+    text = f"what it says of payments: {fates} [captured]"
+    parser.add_argument("--payments", default="captured", choices=PAYMENTS, help=text)
 
 
 def sandbox_refunds(_: Config, arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    with served(Sandbox(arguments.scenario), arguments.port) as server:
+    sandbox = Sandbox(arguments.scenario)
+    sandbox.payments = arguments.payments
+    with served(sandbox, arguments.port) as server:
         print(f"sandbox on http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
     return 0

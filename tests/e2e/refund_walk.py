@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from engine.kernel.time import MINUTE
+from engine.kernel.time import DAY, MINUTE
+from engine.ledger.state import ASK_EVERY_MS
 from runtime.outside.sandbox_refunds import Sandbox
 from testkit.client import Client, Heard, connected
-from tests.e2e.walk import BOSS, Walk
+from tests.e2e.walk import BOSS, Walk, usd
 
 
 async def refunds(walk: Walk, sandbox: Sandbox) -> None:
@@ -27,6 +28,31 @@ async def refunds(walk: Walk, sandbox: Sandbox) -> None:
         await walk.must("meg", "ledger.settle_refund", **why)
         await said(ear, "paid", second)
         sandbox.scenario = "paid"
+
+
+async def unheard_payments(walk: Walk, sandbox: Sandbox) -> None:
+    """No webhook tells of four payments: one is paid, one is not, of one nothing is ever known, and
+    one a program of the house has asked about by itself."""
+    async with connected(walk.server.websocket, walk.token(BOSS)) as ear:
+        await ear.subscribe("ledger:USD")
+        for says, wait_ms, event in (
+            ("captured", ASK_EVERY_MS, "ledger.payment_received"),
+            ("failed", ASK_EVERY_MS, "ledger.payment_closed"),
+            ("pending", 2 * ASK_EVERY_MS + DAY, "ledger.payment_closed"),
+        ):
+            sandbox.payments = says
+            await walk.must("robot", "ledger.create_payment", user="ann", **usd(7), **unheard(says))
+            await walk.advance(wait_ms)
+            heard = await ear.hear(event=event, room="ledger:USD")
+            assert heard.data["payment"] == f"unheard-{says}"
+        await walk.must("robot", "ledger.create_payment", user="ann", **usd(7), **unheard("known"))
+        known = {"currency": "USD", "outcome": "captured"} | unheard("known")
+        await walk.must("robot", "ledger.report_payment", **known)
+
+
+def unheard(name: str) -> dict[str, str]:
+    """A payment of which no webhook tells."""
+    return {"provider": "sandbox", "payment": f"unheard-{name}"}
 
 
 async def pay_for_nothing(walk: Walk, ear: Client, amount: int = 1_23) -> str:

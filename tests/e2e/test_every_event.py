@@ -11,7 +11,7 @@ from engine.domains.custody.terms import Outcome, ProofMethod
 from engine.domains.identity.terms import EndCause
 from engine.kernel.time import DAY, HOUR, MINUTE, SECOND
 from engine.ledger.escrow import events as escrow
-from engine.ledger.events import PayoutStatus, RefundStatus
+from engine.ledger.events import PayoutStatus, PendingOutcome, RefundStatus
 from engine.registry import build_registry, find_domains
 from runtime.outside.sandbox_refunds import Sandbox
 from testkit.client import Heard, connected
@@ -21,7 +21,7 @@ from tests.e2e.custody_walk import PARCELS, PEOPLE, shipments
 from tests.e2e.escrow_walk import DEALS, escrows, payouts
 from tests.e2e.identity_walk import Google, people
 from tests.e2e.places import Place
-from tests.e2e.refund_walk import refunds
+from tests.e2e.refund_walk import refunds, unheard_payments
 from tests.e2e.walk import BOSS, Walk, usd, walking
 
 UNREACHABLE_EVENTS = {"auction.deposit_funding_requested", "auction.deposit_requested"}
@@ -58,6 +58,7 @@ CAUSES = {
     ("escrow.payment_returned", "cause"): escrow.ReturnCause,
     ("ledger.payout_changed", "status"): PayoutStatus,
     ("ledger.refund_changed", "status"): RefundStatus,
+    ("ledger.payment_closed", "outcome"): PendingOutcome,
     ("identity.session_ended", "cause"): EndCause,
     ("custody.qr_revoked", "cause"): custody.RevokeCause,
     ("custody.qr_expired", "cause"): custody.ExpireCause,
@@ -112,6 +113,7 @@ async def _live(
         await escrows(walk)
         await payouts(walk)
         await refunds(walk, sandbox)
+        await unheard_payments(walk, sandbox)
         await shipments(walk)
         await dispatch_walk.deliveries(walk)
         await haggling_walk.haggling(walk)

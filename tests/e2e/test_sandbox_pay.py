@@ -17,7 +17,7 @@ async def test_each_scenario_reaches_the_house(on_sqlite: Place) -> None:
     """Printed line by line; the wallet shows what counted."""
     async with on_sqlite.serve() as server, door_of(server) as door:
         for scenario, lines, balance in (
-            ("created", ["200 ignored"], 0),
+            ("created", ["200 ok"], 0),
             ("failed", ["200 ok"], 0),
             ("captured", ["200 ok"], 50_00),
             ("repeated", ["200 ok", "200 ok (told before)", "200 ok (told before)"], 100_00),

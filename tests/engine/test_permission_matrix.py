@@ -156,11 +156,13 @@ ledger.adjust                 -    -    -    -    -    y    y    -    -    -    
 ledger.approve_adjustment     -    -    -    -    -    y    y    -    -    -    -    -
 ledger.charge_back            -    -    -    -    -    y    y    -    -    -    -    -
 ledger.complete_withdrawal    -    -    -    -    -    -    y    -    -    -    -    y
+ledger.create_payment         -    -    -    -    -    -    y    -    -    -    -    y
 ledger.deposit                -    -    -    -    -    -    y    -    -    -    -    y
 ledger.fail_withdrawal        -    -    -    -    -    -    y    -    -    -    -    y
 ledger.payout_batch           -    -    -    -    -    y    y    -    -    -    -    y
 ledger.provider_event         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    -    -
+ledger.report_payment         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.report_refund          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.request_payout         -    y    y    y    y    y    y    y    y    y    y    -
 ledger.retry_refund           -    -    -    -    -    y    y    -    -    -    -    -

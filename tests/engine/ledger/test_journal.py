@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from engine import look
+from engine.contract import Wake
 from engine.core import Outcome
 from engine.kernel.actor import Actor
 from engine.kernel.market import BUILT_IN
@@ -23,10 +24,12 @@ from engine.ledger.commands import (
     ApproveAdjustment,
     ChargeBack,
     CompleteWithdrawal,
+    CreatePayment,
     Deposit,
     FailWithdrawal,
     ProviderEvent,
     RefuseAdjustment,
+    ReportPayment,
     ReportRefund,
     RequestPayout,
     RetryRefund,
@@ -38,6 +41,7 @@ from engine.ledger.commands import (
 )
 from engine.ledger.journal import JOURNAL
 from engine.ledger.messages import OpenIncident, RecoverDebt
+from engine.ledger.state import ASK_EVERY_MS
 from tests.engine.ledger.desk import (
     ADA,
     ADMINA,
@@ -72,12 +76,21 @@ def desk() -> Desk:
         reason = {"reason": "no bank"} if end is FailWithdrawal else {}
         desk.done(ADMINA, end, withdrawal=open_, **reason)
     desk.done(BOB, Withdraw, amount=1)
+    _a_payment_without_a_webhook(desk)
     for amount in (-1, LARGE, LARGE, LARGE):
         desk.done(MARA, Adjust, user="ada", amount=amount, reason="why")
     desk.done(MIRO, ApproveAdjustment, adjustment="j5")
     desk.done(MIRO, RefuseAdjustment, adjustment="j6", reason="why")
     _payouts_and_incidents(desk)
     return desk
+
+
+def _a_payment_without_a_webhook(desk: Desk) -> None:
+    """It is asked about, and never paid."""
+    desk.done(HOUSE, CreatePayment, provider="p", payment="0", user="bob", amount=4)
+    desk.now += ASK_EVERY_MS
+    assert isinstance(desk.core.step(Wake(), LEDGER, HOUSE, desk.now), Outcome)
+    desk.done(HOUSE, ReportPayment, provider="p", payment="0", outcome="failed")
 
 
 def _payouts_and_incidents(desk: Desk) -> None:

@@ -174,16 +174,25 @@ async def test_a_body_is_bounded() -> None:
         assert response.json()["code"] == "FRAME_TOO_LARGE"
 
 
+async def test_a_payment_that_was_begun_is_awaited() -> None:
+    """Accounts rule 14: no money moves, and its capture is another event."""
+    async with provider() as (_, http):
+        for _ in range(2):
+            response = await tell(http, PAYMENT | {"kind": "created"})
+            assert (response.status_code, response.json()["result"]["payment"]) == (200, "p1")
+        assert (await tell(http, PAYMENT)).json()["result"]["balance"] == 700
+
+
 async def test_what_moves_no_money_is_acknowledged() -> None:
     """And counted; nothing is written."""
-    async with provider() as (house, http):
-        response = await tell(http, PAYMENT | {"kind": "created"})
+    async with open_house() as house, house.http(hook_secrets=REAL) as http:
+        response = await tell_real(http, "stripe", {"type": "charge.refunded"})
         assert (response.status_code, response.json()) == (
             200,
-            {"type": "ignored", "event": "created"},
+            {"type": "ignored", "event": "charge.refunded"},
         )
         assert not house.sink.log
-        assert house.counts.hooks == {("sandbox", "ignored"): 1}
+        assert house.counts.hooks == {("stripe", "ignored"): 1}
 
 
 REAL = {"stripe": (b"old", b"new"), "razorpay": (b"rzp",), "paystack": (b"sk",)}

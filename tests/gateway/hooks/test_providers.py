@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from engine.kernel.outcome import Rejected
-from engine.ledger.commands import ProviderEvent
+from engine.ledger.commands import CreatePayment, ProviderEvent
 from gateway.hooks.providers import PROVIDERS
 from gateway.hooks.reading import Heard, Ignored, Unusable
 from testkit.webhooks import MAKERS, Json, Paid, encode, headers_of
@@ -221,6 +221,24 @@ def test_a_fraction_of_a_minor_unit_is_unusable(provider: str, currency: str) ->
     heard = read(provider, MAKERS[provider](Paid(amount=550, currency=currency)))
     assert isinstance(heard, Unusable)
     assert "`amount`" in heard.why
+
+
+def test_stripe_tells_of_a_payment_that_was_begun() -> None:
+    """With what is asked for; one without our metadata is another's (accounts rule 14)."""
+    event = MAKERS["stripe"](Paid(purpose="auction:a1"))
+    event["type"] = "payment_intent.created"
+    event["data"]["object"]["amount_received"] = 0
+    assert read("stripe", event) == CreatePayment(
+        id="pi_77.created",
+        provider="stripe",
+        payment="pi_77",
+        user="u1",
+        amount=700,
+        currency="NGN",
+        purpose="auction:a1",
+    )
+    put_metadata("stripe", event, {})
+    assert read("stripe", event) == Ignored("payment_intent.created")
 
 
 def test_stripe_books_what_was_received() -> None:
