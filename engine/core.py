@@ -54,6 +54,11 @@ from engine.room import Room, StepContext, chain_key
 encode = msgspec.json.Encoder().encode
 
 
+def _unhashed(_: Command) -> str:
+    """For those who do not care."""
+    return ""
+
+
 class Applied(Struct, frozen=True, gc=False):
     """An event that has just been applied, with the room it belongs to."""
 
@@ -121,11 +126,12 @@ class Core:
         room_name: str,
         actor: Actor,
         now: Millis,
-        command_hash: str = "",
+        hash_of: Callable[[Command], str] = _unhashed,
         proof: Any = None,
     ) -> Outcome | Rejected:
-        """Decide and apply. `now` (ms) never goes back. `proof`: the answer to what the command's
-        `prepare` asked."""
+        """Decide and apply. `now` (ms) never goes back. `hash_of`: by what a command is told from
+        another of the same id; it is asked for if the command is written down. `proof`: the answer
+        to what the command's `prepare` asked."""
         assert now >= self.now, "engine time went back"
         assert not self._pending, "the writer's step was entered twice"
         self.now = now
@@ -139,7 +145,7 @@ class Core:
             return decided
         applied: list[Applied] = []
         rejected, events = _told(decided)
-        result = self._apply(room, events, actor, applied, command, command_hash, rejected)
+        result = self._apply(room, events, actor, applied, command, hash_of, rejected)
         # A reaction may come back to this room; the answer is about the command's own events.
         seq = room.seq
         reactions = 0
@@ -227,7 +233,7 @@ class Core:
         actor: Actor,
         applied: list[Applied],
         command: Command | Message,
-        command_hash: str,
+        hash_of: Callable[[Command], str],
         rejected: Rejected | None = None,
     ) -> bytes:
         """Apply a decision in its room and queue what it causes elsewhere. Returns the reply's
@@ -241,7 +247,7 @@ class Core:
         if room.soft is not None and (touch := room.domain.touch.get(type(command))):
             context = self.context(room.name, actor)
             self._aside += touch(room.soft, room.state, command, context)
-        asked = command.id if isinstance(command, Command) else ""
+        asked = command if isinstance(command, Command) else None
         if rejected:
             answer = refusal_as_result(rejected)
         else:
@@ -252,7 +258,7 @@ class Core:
             chain = chain_hash(room.key, room.hash, room.name, room.seq + 1, self.now, user, body)
             if asked and room.seq + 1 == seq:
                 answer = _with_receipt(answer, chain)
-                tail = (asked, command_hash, answer)
+                tail = (asked.id, hash_of(asked), answer)
             else:
                 tail = _NO_COMMAND
             record = Record(
@@ -377,7 +383,7 @@ class Core:
         _, events = _told(decided)
         if events or (room and room.soft is not None):
             assert room is not None, "only a room decides"
-            self._apply(room, events, THE_HOUSE, applied, reaction.message, "")
+            self._apply(room, events, THE_HOUSE, applied, reaction.message, _unhashed)
 
     def _bury(
         self,

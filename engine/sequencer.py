@@ -126,6 +126,7 @@ class Remembered:
         self._old: dict[str, tuple[str, int]] = {}
 
     def find(self, user: str, id_: str, body_hash: str) -> tuple[str, int] | None:
+        """What is remembered of a command; `body_hash` matters of a guest's only."""
         key = f"{user}\n{id_}" if user else f"\n{id_}\n{body_hash}"
         return self._young.get(key) or self._old.get(key)
 
@@ -199,11 +200,11 @@ class Sequencer:
             self._ready.append(Refused(to, command.id, refusal))
             return
         now = self.tick(now)
-        body_hash = blake2b(encode(command), digest_size=8, key=self._hash_key).hexdigest()
+        body_hash = "" if actor.user else self._hash_of(command)
         if found := self._remembered.find(actor.user, command.id, body_hash):
-            self._gate(_again(command, actor, to, body_hash, found))
+            self._gate(_again(command, actor, to, self._hash_of(command), found))
             return
-        outcome = self.core.step(command, command.room(actor), actor, now, body_hash, proof)
+        outcome = self.core.step(command, command.room(actor), actor, now, self._hash_of, proof)
         if isinstance(outcome, Rejected):
             self._gate(Refused(to, command.id, outcome))
             return
@@ -298,6 +299,9 @@ class Sequencer:
             self._batches[-1].outputs.append(output)
         else:
             self._ready.append(output)
+
+    def _hash_of(self, command: Command) -> str:
+        return blake2b(encode(command), digest_size=8, key=self._hash_key).hexdigest()
 
     def _tell_of_presence(self, user: str, online: bool, now: Millis) -> None:
         for room in sorted(self.core.watchers.get(user, ())):

@@ -25,7 +25,8 @@ ids = count(1)
 
 def _play(core: Core, actor: Actor = ADA, now: int | None = None, **fields: Any) -> Any:
     command = Play(id=str(next(ids)), **fields)
-    return core.step(command, command.room(actor), actor, core.now if now is None else now, "body")
+    at = core.now if now is None else now
+    return core.step(command, command.room(actor), actor, at, lambda _: "body")
 
 
 def _texts(core: Core, room: str) -> list[str]:
