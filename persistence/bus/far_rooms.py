@@ -32,6 +32,8 @@ class Rejoining(Struct):
 
     n: int
     viewers: list[Actor]
+    after: int
+    """What was heard of all classes when it was asked for."""
     awaited: set[str] | None = None
     """Classes whose frames have not come; None until the classes are known."""
     kept: list[wire.InRoom] = []
@@ -134,6 +136,8 @@ class FarRooms:
         self._ask(wire.Leave(name, actor))
         if not room.viewers:
             del self._rooms[name]
+            if room.rejoining:
+                del self._rejoining[room.rejoining.n]
             self._ear.leave(room_channel(self._shard, name))
 
     def succeed(self, name: str, before: Actor, actor: Actor) -> None:
@@ -202,9 +206,8 @@ class FarRooms:
             return
         viewers = room.rejoining.viewers
         room.rejoining.awaited = {audience for audience in said.audiences if audience}
-        self._regroup(
-            room, dict(zip(viewers, said.audiences, strict=True)), min(room.heard.values())
-        )
+        after = room.rejoining.after
+        self._regroup(room, dict(zip(viewers, said.audiences, strict=True)), after)
         self._end_if_complete(room)
 
     def recovered(self, said: wire.Recovered) -> bool:
@@ -264,9 +267,9 @@ class FarRooms:
             self._rejoining.pop(room.rejoining.n, None)
         n = self._number()
         viewers = list(room.viewers)
-        room.rejoining = Rejoining(n, viewers)
-        self._rejoining[n] = room
         after = min(room.heard.values())
+        room.rejoining = Rejoining(n, viewers, after)
+        self._rejoining[n] = room
         self._ask(wire.Rejoin(n, room.name, viewers, after, self._log_id()))
 
     def _end_if_complete(self, room: FarRoom) -> None:

@@ -104,6 +104,30 @@ async def test_what_vanished_from_the_stream_is_asked_again(
     assert texts(town) == ["vanished"]
 
 
+@pytest.mark.parametrize("comes", [False, True])
+async def test_whoever_leaves_while_a_gateway_asks_what_was_missed_ends_nothing(
+    town: Town, comes: bool
+) -> None:
+    """The last who knew the room has gone before the answer is there; perhaps somebody has come."""
+    house = town.houses[0]
+    async with house.client(house.token("bob")) as bob:
+        async with member(town):
+            await town.process.pause()
+            house.sink._rooms.rejoin()
+            if comes:
+                await bob.say({"id": "s", "type": "subscribe", "room": ROOM})
+                await bob.ask("ping")
+        await until(lambda: comes == bool(house.sink._rooms._rooms))
+        town.process.go_on()
+        if comes:
+            assert (await bob.reply("s"))["type"] == "ok"
+            await bob.hear("snapshot")
+        assert isinstance(await say(town, "still here"), Accepted)
+        if comes:
+            (event,) = await bob.events(1)
+            assert event["seq"] == len(town.store.rooms[ROOM]), event
+
+
 async def test_what_stands_in_the_stream_is_decided_by_the_next_owner(
     town: Town, redis: RedisServer
 ) -> None:
