@@ -38,8 +38,8 @@ class LogUnavailable(LogError):
         self.cause = cause
 
     def __str__(self) -> str:
-        name = "" if isinstance(self.cause, str) else f"{type(self.cause).__name__}: "
-        return f"the log is unavailable: {name}{self.cause}"
+        name = "" if isinstance(self.cause, str) else type(self.cause).__name__
+        return ": ".join(filter(None, ("the log is unavailable", name, str(self.cause))))
 
 
 class LeaseHeld(LogError):

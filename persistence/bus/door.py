@@ -21,6 +21,7 @@ from persistence.bus.keys import commands_key, cursor_of, entry_at, written_ms
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.bus.publisher import Publisher
 from persistence.bus.reception import Reception
+from persistence.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Door:
     ) -> None:
         self._line = RedisLine(url)
         self._key = commands_key(shard)
+        self._trouble = Trouble(logger, f"commands for shard {shard} are not read")
         self._sink = sink
         self._reading = reading
         self._out = publisher
@@ -69,9 +71,11 @@ class Door:
                 # forgotten the stream once more, and counts from its own clock.
                 begun = cursor != before
             except (RedisAway, RedisRefused) as problem:
-                logger.warning("commands are not read now: %s", problem)
+                self._trouble.met(problem)
                 begun = False
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._trouble.over()
             # What is not taken out of the stream now, somebody will decide later.
             while not self._sink.is_ready:  # noqa: ASYNC110 - it depends on a clock too
                 await asyncio.sleep(RETRY_SECONDS)

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, RedisError
 
 from persistence.bus.node import CONNECT_SECONDS_MAX, RedisNode, leave
+from persistence.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class RedisEar:
         nobody knows what was said before."""
         self.is_open = False
         self._node = RedisNode(url)
+        self._trouble = Trouble(logger, "Redis is not heard")
         self._told = told
         self._opened = opened
         self._channels: dict[str, list[Callable[[], None]]] = {}
@@ -147,8 +149,7 @@ class RedisEar:
             except MovedError as moved:
                 self._node.follow(moved)
             except (RedisError, OSError, TimeoutError) as problem:
-                if self.is_open:
-                    logger.warning("Redis is not heard any more: %s", problem)
+                self._trouble.met(problem)
             finally:
                 self.is_open = False
             await asyncio.sleep(RETRY_SECONDS)
@@ -186,6 +187,7 @@ class RedisEar:
 
     def _open(self) -> None:
         self.is_open = True
+        self._trouble.over()
         # Whoever asked while the others were being taken up.
         for channel, waiting in self._channels.items():
             if waiting:

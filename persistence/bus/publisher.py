@@ -15,6 +15,7 @@ from persistence.bus.keys import (
     shard_channel,
 )
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
+from persistence.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Publisher:
         self._shard = shard
         self._sink = sink
         self._line = RedisLine(url)
+        self._trouble = Trouble(logger, f"gateways are not told what shard {shard} decided")
         self._rooms: dict[str, list[wire.InRoom]] = {}
         self._replies: dict[str, list[wire.Reply]] = {}
         self._to_all: list[wire.ToAll] = []
@@ -83,7 +85,7 @@ class Publisher:
             if commands := self._take():
                 await self._line.ask(commands)
         except (RedisAway, RedisRefused) as problem:
-            logger.warning("the last words are not published: %s", problem)
+            logger.warning("the last words of shard %d are lost: %s", self._shard, problem)
         await self._line.close()
 
     async def _greet_on(self) -> None:
@@ -120,9 +122,11 @@ class Publisher:
         try:
             await self._line.ask(commands)
         except (RedisAway, RedisRefused) as problem:
-            logger.warning("what was decided is not told to gateways yet: %s", problem)
+            self._trouble.met(problem)
             self._lose()
             await asyncio.sleep(RETRY_SECONDS)
+        else:
+            self._trouble.over()
 
     def _lose(self) -> None:
         """Something was not heard. The next hello has another `life`, and so gateways ask what

@@ -6,6 +6,7 @@ import logging
 from persistence.bus import wire
 from persistence.bus.keys import commands_key
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
+from persistence.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ class Sender:
         self._key = commands_key(shard)
         self._gateway = gateway
         self._line = RedisLine(url)
+        self._trouble = Trouble(logger, f"commands for shard {shard} wait for Redis")
         self._waiting: list[wire.Request] = []
         self._entries = 0
         self._work = asyncio.Event()
@@ -54,7 +56,8 @@ class Sender:
             try:
                 await self._line.ask([("XADD", self._key, "*", "b", body)])
             except (RedisAway, RedisRefused) as problem:
-                logger.warning("commands wait for Redis: %s", problem)
+                self._trouble.met(problem)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
+                self._trouble.over()
                 return

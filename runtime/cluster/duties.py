@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from engine.kernel.time import Millis
 from persistence.errors import LeaseHeld, LogError
 from persistence.shards import Change, Placement, Report, ShardTable
+from persistence.trouble import Trouble
 from runtime.cluster.assigning import assign
 from runtime.cluster.pauses import Pause, pause_unless, sleep_ms
 
@@ -93,6 +94,7 @@ class Duties:
         self._hands = hands
         self._pause = pause
         self._rates = Rates(steady_ns)
+        self._trouble = Trouble(logger, "all stays as it is, for the others cannot be told")
         self.shards: Mapping[str, int] = {}
         """Of every market, as was told last."""
         self._heirs: Mapping[str, str] = {}
@@ -173,9 +175,10 @@ class Duties:
         try:
             told = await self._table.report(self._name, self._address, load, self._hands.ready())
         except LogError as problem:
-            logger.warning("all stays as it is, for the others cannot be told: %s", problem)
+            self._trouble.met(problem)
             self._rounds_in_order = 0
             return
+        self._trouble.over()
         self._rounds_in_order += 1
         may_lead = told.is_leader and self._rounds_in_order > ROUNDS_AFTER_OUTAGE
         markets = await self._lead(told) if may_lead else told.markets

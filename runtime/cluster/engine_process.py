@@ -22,6 +22,7 @@ from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.file_folder import FileFolder
 from persistence.postgres import PostgresLog
 from persistence.shards import Placement, ShardTable
+from persistence.trouble import Trouble
 from runtime import garbage, metrics
 from runtime.cluster.duties import Duties, Hands
 from runtime.cluster.peers import Peers
@@ -81,6 +82,7 @@ class Markets(Hands):
         self._vault = vault_of(config)
         self._files = FileFolder(Path(config.data) / FILES_FOLDER)
         self._redis = RedisLine(config.redis)
+        self._trouble = Trouble(logger, "gateways are not told which markets there are")
         self._peers = Peers(
             config.redis, name, self._registry, self._writer_of, lambda: self.duties.shards
         )
@@ -128,7 +130,7 @@ class Markets(Hands):
     @override
     async def follow(self, market: str, shard: int) -> None:
         log = PostgresLog(self._config.postgres, shard)
-        follower = Follower(log, self._registry, self._currencies, self._vault)
+        follower = Follower(log, self._registry, self._currencies, self._vault, market=market)
         self._followed[market] = (follower, asyncio.create_task(follower.run()))
 
     @override
@@ -146,7 +148,9 @@ class Markets(Hands):
         try:
             await self._redis.ask([("HSET", MARKETS, *placed)])
         except (RedisAway, RedisRefused) as problem:
-            logger.warning("gateways are not told of the markets: %s", problem)
+            self._trouble.met(problem)
+        else:
+            self._trouble.over()
 
     @override
     def counts(self) -> Mapping[str, int]:

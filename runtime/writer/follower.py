@@ -5,11 +5,13 @@ import asyncio
 import logging
 
 from engine.contract import Vault
+from engine.kernel.ids import MAIN
 from engine.kernel.market import Market
 from engine.kernel.time import Millis
 from engine.ports import EventLog
 from engine.registry import Registry
 from persistence.errors import LogUnavailable
+from persistence.trouble import Trouble
 from runtime.cluster.pauses import Pause, pause_unless, sleep_ms
 from runtime.writer.recovery import Replay, begin
 
@@ -35,6 +37,7 @@ class Follower:
         markets: dict[str, Market],
         vault: Vault,
         *,
+        market: str = MAIN,
         pause: Pause = sleep_ms,
     ) -> None:
         """`log` is the follower's own, never acquired, and is closed at the end of `run`."""
@@ -43,6 +46,7 @@ class Follower:
         self._markets = markets
         self._vault = vault
         self._pause = pause
+        self._trouble = Trouble(logger, f"the log of market {market} cannot be followed")
         self._replay: Replay | None = None
         self._taken = asyncio.Event()
         self.is_ready = False
@@ -84,7 +88,7 @@ class Follower:
         except LogUnavailable as problem:
             # Nothing was applied, so what is at hand stays good.
             self.is_ready = False
-            logger.warning("a log cannot be followed just now: %s", problem)
+            self._trouble.met(problem)
             return UNAVAILABLE_MS
         except Exception:
             self._replay = None
@@ -105,4 +109,5 @@ class Follower:
             return 0
         replay.add(page)
         self.is_ready = len(page) < PAGE
+        self._trouble.over()
         return POLL_MS if self.is_ready else CATCHING_UP_MS

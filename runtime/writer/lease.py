@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from engine.kernel.ids import MAIN
 from engine.kernel.time import Millis
 from engine.ports import Acquired, EventLog
 from engine.sequencer import Refused
 from persistence.errors import LogError, LogUnavailable
+from persistence.trouble import Trouble
 from runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ PAUSE_MS = 50
 class Lease:
     """How long this process may answer, and when the house last served for sure."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, market: str = MAIN) -> None:
         self.until_ns = 0
         """By the clock's `steady_ns`; past it, somebody else may own the log."""
         self.alive_at: Millis | None = None
@@ -29,6 +31,8 @@ class Lease:
         """Whether what the latest outage brought about is durable. Until it is, a crash must
         not make the next start believe that there was none."""
         self._clock = clock
+        self._market = market
+        self._trouble = Trouble(logger, f"the lease of market {market} is not renewed")
 
     @property
     def holds(self) -> bool:
@@ -72,14 +76,16 @@ class Lease:
             try:
                 await log.renew(self.is_serving)
             except LogUnavailable as problem:
-                logger.warning("lease not renewed: %s", problem)
+                self._trouble.met(problem)
             except LogError as problem:
                 return problem
             else:
+                self._trouble.over()
                 was_cut_off = not self.holds
                 self.granted(asked_ns)
                 if was_cut_off:
-                    logger.warning("the lease had ended, and is renewed: nobody was served")
+                    said = "the lease of market %s had ended, and is renewed: nobody was served"
+                    logger.warning(said, self._market)
                     back()
                 self.served()
             # Behind a slow append a renewal takes its time: the next is due as if it had not.

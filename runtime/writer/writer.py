@@ -93,7 +93,7 @@ class Writer:
         self._alarm = Alarm(clock, self._tick)
         self._intake = Intake(self._decide)
         self._lost: Exception | None = None
-        self._lease = Lease(clock)
+        self._lease = Lease(clock, home)
         self._renewing: asyncio.Task[None] | None = None
         self._online: set[str] = set()
         self._failures = 0
@@ -443,7 +443,7 @@ class Writer:
         """The log failed. What is in memory may not be in it, so memory goes, and comes back
         from the log as at a start. Until then everybody is told to try again. Raises HandedOver
         if another process has what was replayed already."""
-        logger.error("the log cannot be written: %s", problem)
+        logger.error("%s: the log cannot be written: %s", self._home, problem)
         self.counts.log_failures += 1
         # Whoever could never write here would only pass the trouble on.
         is_long = self.position > SHORT_RECORDS and self.counts.records > 0
@@ -452,7 +452,7 @@ class Writer:
             # A log that opens and cannot be written, such as a full one, fails again and again.
             if self._failures:
                 delay_ms = RETRY_MS[min(self._failures, len(RETRY_MS)) - 1]
-                logger.warning("next attempt in %d ms: %s", delay_ms, problem)
+                logger.warning("%s: next attempt in %d ms: %s", self._home, delay_ms, problem)
                 await asyncio.sleep(delay_ms / 1_000)
             self._failures += 1
             try:
@@ -466,7 +466,7 @@ class Writer:
                 problem = still
             else:
                 self._serve(recovered)
-                logger.info("the log is open again, at position %d", recovered.core.position)
+                logger.info("%s: the log is open again, at %d", self._home, recovered.core.position)
                 return
 
     def _die_of(self, bug: Exception) -> None:
