@@ -318,9 +318,14 @@ def _on_assigned(state: Zone, event: e.DriverAssigned, ctx: Context) -> Reaction
     return told + _elsewhere(event.driver, event.elsewhere, is_offline=False)
 
 
-def _on_released(_: Zone, event: e.DriverReleased, __: Context) -> Reactions:
-    update = _update(event.order, "ACCEPTED_BY_SHOP", "DRIVER_RELEASED", left_by=event.driver)
-    return [update, *_ended(event, "RELEASED")]
+def _on_released(state: Zone, event: e.DriverReleased, ctx: Context) -> Reactions:
+    """Who had heard of a driver hears that there is none."""
+    status = "ACCEPTED_BY_SHOP"
+    return [
+        _update(event.order, status, "DRIVER_RELEASED", left_by=event.driver),
+        *_to_both(state.jobs[event.order], ctx, status),
+        *_ended(event, "RELEASED"),
+    ]
 
 
 def _on_arrived(_: Zone, event: e.DriverArrived, __: Context) -> Reactions:

@@ -47,10 +47,13 @@ def test_a_busy_driver_is_not_assigned(house: House) -> None:
 
 
 def test_a_driver_gives_the_job_back(house: House) -> None:
-    """Before the pick-up: a new search from wave 1, without that driver."""
+    """Before the pick-up: a new search from wave 1, without that driver. Customer and shop hear
+    that nobody has it."""
     assigned(house).given((BEN, online()))
     house.when(ANN, release(reason="")).then_rejected("REASON_REQUIRED")
     house.when(ANN, release()).then_only(e.DriverReleased, e.OffersSent)
+    house.then(n.OrderUpdated, order="o1", status="ACCEPTED_BY_SHOP")
+    house.then(n.ShopNotified, order="o1", status="ACCEPTED_BY_SHOP")
     house.then(n.JobEnded, cause="RELEASED")
     assert asked(house) == {"ben"}
     assert zone_of(house).drivers["ann"].state == "AVAILABLE"
