@@ -15,6 +15,7 @@ from engine.domains.custody.codes import (
 from engine.domains.custody.decide_qr import expired, not_ready
 from engine.domains.custody.decide_scan import changed, confirmed
 from engine.domains.custody.guards import (
+    both_sides,
     entered,
     forbidden,
     kyc_missing,
@@ -78,6 +79,8 @@ def confirm_receipt(state: Shipment, command: c.ConfirmReceipt, ctx: Context) ->
         return forbidden("only the recipient confirms the receipt")
     step = state.current
     assert step is not None, "a delivery is being proved"
+    if refusal := both_sides(step, who):
+        return refusal
     photos = pictures.found(command, ctx)
     if isinstance(photos, Rejected):
         return photos

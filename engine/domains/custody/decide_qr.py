@@ -21,6 +21,7 @@ from engine.domains.custody.codes import (
 from engine.domains.custody.decide_plan import customs_missing
 from engine.domains.custody.guards import (
     Caller,
+    both_sides,
     entered,
     forbidden,
     no_reason,
@@ -41,6 +42,8 @@ def show_qr(state: Shipment, command: c.ShowQr, ctx: Context) -> Decision:
     step = step_of(state, command.step_seq)
     if step is None or not _shows(step, who):
         return forbidden("the code of this step is not yours to show")
+    if refusal := both_sides(step, who):
+        return refusal
     code = state.codes[step.qr_id]
     if refusal := not_active(state, step, code, ctx):
         return refusal

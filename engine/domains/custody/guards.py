@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from engine.contract import Command, Context, tag_of
 from engine.domains.custody import commands as c
-from engine.domains.custody.codes import CUSTODY_DISPUTED, SHIPMENT_NOT_FOUND
+from engine.domains.custody.codes import CUSTODY_DISPUTED, SELF_HANDOFF, SHIPMENT_NOT_FOUND
 from engine.domains.custody.links import opens
 from engine.domains.custody.shown import CARRIER_MARK, RECIPIENT, SENDER, STAFF
-from engine.domains.custody.state import Shipment, Status
+from engine.domains.custody.state import Shipment, Status, Step
 from engine.domains.custody.terms import HISTORY_MAX
 from engine.kernel.actor import GUEST
 from engine.kernel.outcome import (
@@ -141,6 +141,15 @@ def caller(state: Shipment, ctx: Context, link: str = "") -> Caller | Rejected:
     if actor.role == GUEST:
         return Rejected(UNAUTHENTICATED, "this needs a token, or the recipient's `link`")
     return forbidden("you have no part in this shipment")
+
+
+def both_sides(step: Step, who: Caller) -> Rejected | None:
+    """The recipient's link in the hands of the one who is to scan the recipient's code (Q5)."""
+    if not who.user or who.user != step.scanner:
+        return None
+    return Rejected(
+        SELF_HANDOFF, "you are the carrier of this step; the recipient does this, by their own link"
+    )
 
 
 def forbidden(why: str) -> Rejected:

@@ -8,6 +8,7 @@ import pytest
 from engine.contract import Command, tag_of
 from engine.domains.custody import SHIPMENT
 from engine.domains.custody import commands as c
+from engine.domains.custody import events as e
 from engine.domains.custody.links import PURPOSE
 from engine.kernel.actor import CONCIERGE, DEALER, DRIVER, SHOPKEEPER, TRAVELER, USER, Actor
 from engine.kernel.outcome import Rejected
@@ -42,6 +43,7 @@ from tests.engine.domains.custody.cast import (
     resolve,
     scan,
     show,
+    token,
     tracking,
 )
 
@@ -178,6 +180,17 @@ def test_each_party_does_only_what_is_theirs(tag: str) -> None:
             if refusal_of(house, actor, command) is None:
                 taken.append(actor.user)
     assert " ".join(sorted(taken)) == ON_THE_WAY[tag]
+
+
+def test_the_last_carrier_is_not_the_recipient_by_their_link() -> None:
+    """Q5: SELF_HANDOFF for showing and for the recipient's word; for anybody else the link is good,
+    as for the sender, to whom it may have been forwarded."""
+    with House() as house:
+        handed_on(house).when(LEA, show(3, link=link())).then_rejected("SELF_HANDOFF")
+        house.when(SAM, show(3, link=link())).then_nothing_happened()
+        house.given((LEA, scan(token(house, 3), house.now)))
+        house.when(LEA, confirm(link=link())).then_rejected("SELF_HANDOFF")
+        house.when(SAM, confirm(link=link())).then(e.ShipmentDelivered)
 
 
 def test_the_link_of_one_shipment_is_none_for_another() -> None:

@@ -220,11 +220,14 @@ def test_a_scan_names_its_place(place: str) -> None:
     ("pos", "flags"), [(None, ()), (HERE, ()), (FAR, ("LOCATION_WARN",))], ids=str
 )
 def test_a_scan_far_from_the_place_is_taken_and_flagged(pos: object, flags: object) -> None:
-    """Q7: more than 1,000 m."""
+    """Q7: more than 1,000 m; from where nobody said that it would be, nothing is far."""
     with House() as house:
         planned(house)
         house.when(TOM, scan(token(house, 1), house.now, pos=pos))
         house.then(e.HandoffScanned, flags=flags)
+        house.given((TOM, photos(1, "p1")))
+        house.when(LEA, scan(token(house, 2), house.now, pos=FAR))
+        house.then(e.HandoffScanned, flags=())
 
 
 def test_a_late_upload_is_taken_and_marked() -> None:

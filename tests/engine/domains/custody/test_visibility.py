@@ -166,7 +166,16 @@ def test_photos_are_for_those_of_the_step_and_the_next() -> None:
         assert shown["rita"] == [two]
         assert shown["tom"] == [one, none]
         assert shown["lea"] == [none, two]
-        assert any("photos" in data for data in house.history(LEA, ROOM))
+        told = {
+            actor.user: [data["photos"] for data in house.history(actor, ROOM) if "photos" in data]
+            for actor in EVERYBODY
+        }
+        everything, of_the_door = [one, two], [two]
+        assert told == {
+            **dict.fromkeys(("sam", "mod", "lea"), everything),
+            "tom": [one],
+            "rita": of_the_door,
+        }
 
 
 def _photo(name: str) -> dict[str, str]:
