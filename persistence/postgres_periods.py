@@ -58,6 +58,8 @@ class PeriodKeeper:
                 if not await close_if_due(connection, self._shard):
                     self._next_s += LOOK_AGAIN_S
         except LogError as problem:
+            if self._task is None:
+                return  # The log was closed meanwhile.
             logger.warning("the period of shard %d is closed later: %s", self._shard, problem)
 
 

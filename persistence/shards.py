@@ -74,6 +74,11 @@ UPDATE markets SET writer = standby, standby = $2, moved_at = clock_timestamp()
    AND writers.seen_at > clock_timestamp() - $3 * interval '1 millisecond'
 RETURNING markets.writer
 """
+GIVEN = """
+SELECT writer FROM markets JOIN writers ON writers.name = markets.writer
+ WHERE markets.name = $1 AND markets.writer <> $2 AND $1 = ANY (ready)
+   AND seen_at > clock_timestamp() - $3 * interval '1 millisecond'
+"""
 # The names of dead processes are of use for a while, to people.
 FORGET = "DELETE FROM writers WHERE seen_at < clock_timestamp() - interval '1 hour'"
 DRAIN = """
@@ -299,11 +304,13 @@ class ShardTable:
             await connection.executemany(ASSIGN, rows)
 
     async def give_away(self, market: str, name: str) -> str:
-        """Have its standby serve a market in the place of `name`, who cannot just now. Returns the
-        standby's name; "" and nothing is changed if none lives and is ready."""
+        """Have its standby serve a market in the place of `name`, who cannot just now. Returns who
+        is to serve it now; "" and nothing is changed if nobody else lives and is ready."""
         async with self._transaction() as connection:
             row = (market, name, self._alive_ms)
             heir: str | None = await connection.fetchval(GIVE_AWAY, *row)
+            # Or the leader has taken `name` for dead, and somebody waits for the lease.
+            heir = heir or await connection.fetchval(GIVEN, *row)
         return heir or ""
 
     async def drain(self, name: str) -> None:

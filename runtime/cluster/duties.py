@@ -138,7 +138,7 @@ class Duties:
             async with self._round:
                 heir = await self._table.give_away(market, self._name)
             if heir:
-                logger.warning("market %s is given to %s, which stands ready", market, heir)
+                logger.warning("market %s is left to %s, which stands ready", market, heir)
                 return True
             await pause_unless(self._ended, HELD_MS, self._pause)
         return False

@@ -302,7 +302,9 @@ async def test_a_writer_gives_away_only_what_is_its_own_to_one_that_is_ready(
     await other.leave("w2")
     assert await table.give_away("main", "w1") == ""
     await other.report("w2", "w2:9100", {}, ready=["main"])
-    assert await table.give_away("main", "w1") == "w2"
+    for _ in range(2):
+        # The second time it had been given away before.
+        assert await table.give_away("main", "w1") == "w2"
     assert placed(await table.markets()) == [("main", 0, "w2", "w1")]
 
 
