@@ -22,6 +22,7 @@ from runtime.archive.command import (
 from runtime.cluster.shards_command import add_shards_arguments, shards
 from runtime.config import Config, ConfigError, add_flags, print_config, read_config
 from runtime.log_choice import place_of
+from runtime.outside.reconcile import add_reconcile_arguments, reconcile_command
 from runtime.outside.sandbox_pay import add_pay_arguments, sandbox_pay
 from runtime.outside.sandbox_refunds import add_refunds_arguments, sandbox_refunds
 from runtime.tokens import issue_token
@@ -56,6 +57,11 @@ SETTINGS = tuple(name for name in Config.__struct_fields__ if name != "test_cloc
 ENGINE_FLAGS = tuple(name for name in SETTINGS if name not in OF_GATEWAYS)
 GATEWAY_FLAGS = tuple(name for name in SETTINGS if name not in OF_WRITERS)
 PAY_FLAGS = ("data", "webhook_secret")
+RECONCILE_FLAGS = (
+    *LOG_FLAGS,
+    *("jwt_secret", "jwt_issuer", "jwt_audience", "stripe_secret_key", "stripe_api"),
+    *("razorpay_key", "razorpay_api", "paystack_secret_key", "paystack_api"),
+)
 TOKEN_FLAGS = ("data", "jwt_secret", "jwt_issuer", "jwt_audience")
 
 
@@ -134,6 +140,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "sandbox-refunds", sandbox_refunds, "play a provider that is told of refunds"
     )
     add_refunds_arguments(refunds)
+    reconciling = _command(
+        commands, "reconcile", _waiting(reconcile_command), "compare a provider with the books"
+    )
+    add_flags(reconciling, RECONCILE_FLAGS)
+    add_reconcile_arguments(reconciling)
     for name, act, add_arguments, text in OF_LOGS:
         of_log = _command(commands, name, _waiting(act), text)
         add_flags(of_log, LOG_FLAGS)

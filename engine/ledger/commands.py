@@ -8,9 +8,10 @@ from engine.contract import Command, Reason
 from engine.kernel.actor import ADMIN, MANAGER, SIGNED_IN, SYSTEM, Actor
 from engine.kernel.ids import END, ROOM_LETTERS, Id, room_name
 from engine.kernel.limits import PAYOUT_BATCH_MAX
-from engine.kernel.money import Amount, Bps, Currency, SignedAmount
+from engine.kernel.money import AMOUNT_MAX, Amount, Bps, Currency, SignedAmount
 from engine.kernel.time import Moment
 from engine.ledger.accounts import PayableKind
+from engine.ledger.events import DifferenceCause, Movement
 from engine.ledger.rates import ServiceType
 
 WALLET = "wallet"
@@ -20,6 +21,7 @@ ATTEMPTS_MAX = 1_000_000
 RefundOutcome = Literal["paid", "accepted", "refused", "unanswered"]
 
 Reference = Annotated[str, Meta(min_length=1, max_length=128)]
+MaybeAmount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX, description="minor units; 0: none")]
 Purpose = Annotated[
     str,
     Meta(
@@ -135,8 +137,22 @@ class PayoutBatch(LedgerCommand, frozen=True, tag="ledger.payout_batch"):
     """Without any, all."""
 
 
+class ReportDifference(LedgerCommand, frozen=True, tag="ledger.report_difference"):
+    """Say where a provider's statement and the books differ. It opens an incident, and never moves
+    money (accounts rule 17). The same difference is told once."""
+
+    ROLES: ClassVar = frozenset({ADMIN, SYSTEM})
+    provider: Id
+    payment: Reference
+    cause: DifferenceCause
+    what: Movement
+    booked: MaybeAmount
+    reported: MaybeAmount
+
+
 class SettleIncident(LedgerCommand, frozen=True, tag="ledger.settle_incident"):
-    """Send a payment back that did not fit, and close its incident."""
+    """Close an incident. A payment that did not fit is sent back by it; a difference from a
+    provider's statement is only closed: whoever closes it has booked what there was to book."""
 
     ROLES: ClassVar = frozenset({MANAGER, ADMIN})
     incident: Id

@@ -1,11 +1,12 @@
-"""A payment that does not fit waits in CLEARING until staff have looked (accounts 8 and 17)."""
+"""What does not fit waits until staff have looked: a payment, in CLEARING (accounts 8), or a
+difference between the books and a provider's statement (accounts rule 17)."""
 
 from engine.contract import Context, Decision
 from engine.kernel.ids import split_room
 from engine.kernel.outcome import Rejected
 from engine.ledger import commands as c
 from engine.ledger import events as e
-from engine.ledger.codes import INCIDENT_NOT_FOUND
+from engine.ledger.codes import DUPLICATE_REFERENCE, INCIDENT_NOT_FOUND
 from engine.ledger.messages import OpenIncident
 from engine.ledger.refusals import reason_required
 from engine.ledger.state import Journal
@@ -27,8 +28,35 @@ def open_incident(state: Journal, message: OpenIncident, ctx: Context) -> Decisi
     ]
 
 
+def report_difference(state: Journal, command: c.ReportDifference, ctx: Context) -> Decision:
+    """Told by whoever compares a provider's statement with the books (accounts rule 17)."""
+    claim = f"difference:{command.provider}:{command.what}:{command.payment}:{command.reported}"
+    if ctx.claimed_by(claim):
+        return Rejected(
+            DUPLICATE_REFERENCE,
+            f"this difference in {command.payment!r} has been told before",
+            {"field": "payment"},
+        )
+    return [
+        e.IncidentOpened(
+            incident=f"i{state.made + 1}",
+            room="",
+            payment=command.payment,
+            payer="",
+            amount=command.reported,
+            currency=command.currency,
+            provider=command.provider,
+            expected=command.booked,
+            cause=command.cause,
+            what=command.what,
+            claims=(claim,),
+        )
+    ]
+
+
 def settle_incident(state: Journal, command: c.SettleIncident, _: Context) -> Decision:
-    """The money goes back to where it came from (P9): `return_payment` tells the provider."""
+    """The money goes back to where it came from (P9): `return_payment` tells the provider. Of a
+    difference there is none to send."""
     incident = state.incidents.get(command.incident)
     if incident is None:
         return Rejected(
@@ -48,5 +76,6 @@ def settle_incident(state: Journal, command: c.SettleIncident, _: Context) -> De
             amount=incident.amount,
             currency=incident.currency,
             provider=incident.provider,
+            cause=incident.cause,
         )
     ]

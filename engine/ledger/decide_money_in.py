@@ -116,6 +116,8 @@ def send_back(event: Event, ctx: Context) -> Sequence[Reaction]:
     """A payment for nothing, or one that did not fit, goes back through its provider (P9)."""
     if not isinstance(event, e.PaymentReturned | e.IncidentSettled):
         return ()
+    if isinstance(event, e.IncidentSettled) and event.cause is not None:
+        return ()
     room = event.purpose if isinstance(event, e.PaymentReturned) else event.room
     payer = event.user if isinstance(event, e.PaymentReturned) else event.payer
     told = ReturnPayment(

@@ -11,6 +11,8 @@ from engine.ledger.rates import ServiceType
 PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
 RefundStatus = Literal["started", "paid"]
 PendingOutcome = Literal["captured", "failed", "expired"]
+DifferenceCause = Literal["MISSING_HERE", "MISSING_THERE", "AMOUNT_DIFFERS"]
+Movement = Literal["capture", "refund", "chargeback"]
 
 
 class Deposited(Event, frozen=True, tag="ledger.deposited"):
@@ -146,7 +148,8 @@ class PayoutPostponed(Event, frozen=True, tag="ledger.payout_postponed"):
 
 class IncidentOpened(Event, frozen=True, tag="ledger.incident_opened"):
     """A capture of another amount than was expected: it stays in CLEARING until staff settle it
-    (accounts 8, AMOUNT_MISMATCH)."""
+    (accounts 8, AMOUNT_MISMATCH). Or, with a cause, a difference between the books and a provider's
+    statement, by which no money stands anywhere (accounts rule 17)."""
 
     incident: str
     room: str
@@ -157,10 +160,13 @@ class IncidentOpened(Event, frozen=True, tag="ledger.incident_opened"):
     currency: str
     provider: str
     expected: int
+    """Of a difference: what is booked; `amount` is what the provider reports."""
+    cause: DifferenceCause | None = None
+    what: Movement = "capture"
 
 
 class IncidentSettled(Event, frozen=True, tag="ledger.incident_settled"):
-    """The payment is on its way back."""
+    """The payment is on its way back; a difference is only closed."""
 
     incident: str
     reason: str
@@ -171,6 +177,7 @@ class IncidentSettled(Event, frozen=True, tag="ledger.incident_settled"):
     currency: str = ""
     provider: str = ""
     """Empty in old logs, where the event itself sent the money out."""
+    cause: DifferenceCause | None = None
 
 
 class RefundStarted(Event, frozen=True, tag="ledger.refund_started"):

@@ -22,7 +22,7 @@ from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
 from engine.ledger.codes import LEDGER_CODES
 from engine.ledger.decide_adjustment import adjust, approve_adjustment, refuse_adjustment
 from engine.ledger.decide_commission import set_commission
-from engine.ledger.decide_incident import open_incident, settle_incident
+from engine.ledger.decide_incident import open_incident, report_difference, settle_incident
 from engine.ledger.decide_money_in import deposit, provider_event, send_back, tell_the_room
 from engine.ledger.decide_withdrawal import (
     complete_withdrawal,
@@ -215,6 +215,7 @@ JOURNAL = Domain(
         c.RequestPayout: payout.request_payout,
         c.PayoutBatch: payout.payout_batch,
         c.SettleIncident: settle_incident,
+        c.ReportDifference: report_difference,
         c.SetCommission: set_commission,
         c.ChargeBack: chargeback.charge_back,
         c.ReportRefund: refund.report_refund,

@@ -21,6 +21,7 @@ FAILED, USAGE = 1, 2
 async def test_every_command_helps() -> None:
     """`--help` goes to stdout, exits with 0, and names every flag of PROTOCOL."""
     commands = ("", "serve", "demo", "token", "sandbox-pay", "shards", "verify", "bench")
+    commands += ("reconcile", "sandbox-refunds")
     helped = await asyncio.gather(*(run(*c.split(), "--help") for c in commands))
     assert [h.code for h in helped] == [0] * len(commands)
     assert not "".join(h.err for h in helped)

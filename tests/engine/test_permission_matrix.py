@@ -162,6 +162,7 @@ ledger.fail_withdrawal        -    -    -    -    -    -    y    -    -    -    
 ledger.payout_batch           -    -    -    -    -    y    y    -    -    -    -    y
 ledger.provider_event         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    -    -
+ledger.report_difference      -    -    -    -    -    -    y    -    -    -    -    y
 ledger.report_payment         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.report_refund          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.request_payout         -    y    y    y    y    y    y    y    y    y    y    -

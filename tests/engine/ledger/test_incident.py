@@ -6,8 +6,8 @@ from engine.core import Outcome
 from engine.kernel.actor import Actor
 from engine.kernel.posting import Transfer
 from engine.ledger.accounts import clearing, external
-from engine.ledger.commands import ReportRefund, SettleIncident
-from engine.ledger.events import IncidentOpened, RefundStarted
+from engine.ledger.commands import ReportDifference, ReportRefund, SettleIncident
+from engine.ledger.events import IncidentOpened, IncidentSettled, RefundStarted
 from engine.ledger.messages import OpenIncident
 from tests.engine.ledger.desk import ADMINA, HOUSE, LEDGER, MARA, NGN, USD, Desk
 
@@ -54,3 +54,38 @@ def test_an_incident_is_settled_with_a_reason(desk: Desk) -> None:
     assert refusal.code.name == "REASON_REQUIRED"
     elsewhere = desk.refused(MARA, SettleIncident, incident="i1", reason="x", currency=USD)
     assert elsewhere.code.name == "INCIDENT_NOT_FOUND"
+
+
+DIFFERENCE = {
+    "provider": "stripe",
+    "payment": "pi_9",
+    "cause": "AMOUNT_DIFFERS",
+    "what": "capture",
+    "booked": 70,
+    "reported": 80,
+}
+
+
+@pytest.mark.parametrize("actor", [HOUSE, ADMINA], ids=lambda a: a.role)
+def test_a_difference_opens_an_incident_and_moves_nothing(desk: Desk, actor: Actor) -> None:
+    """Accounts rule 17: never an automatic posting; nor when it is closed."""
+    desk.done(actor, ReportDifference, **DIFFERENCE)
+    event = desk.event(LEDGER, IncidentOpened)
+    assert (event.cause, event.expected, event.amount) == ("AMOUNT_DIFFERS", 70, 80)
+    assert desk.seen(MARA)["incidents"][event.incident]["payment"] == "pi_9"
+    before = desk.core.book.accounts(NGN).copy()
+    desk.done(MARA, SettleIncident, incident=event.incident, reason="booked by hand")
+    assert desk.event(LEDGER, IncidentSettled).cause == "AMOUNT_DIFFERS"
+    assert desk.core.book.accounts(NGN) == before
+    assert desk.seen(MARA)["refunds"] == {}
+
+
+def test_a_difference_is_told_once(desk: Desk) -> None:
+    """Also after it was closed: tomorrow's comparison finds it again. Another amount is another."""
+    opened = desk.done(HOUSE, ReportDifference, **DIFFERENCE)["incident"]
+    desk.done(MARA, SettleIncident, incident=opened, reason="booked by hand")
+    again = desk.refused(HOUSE, ReportDifference, **DIFFERENCE)
+    assert again.code.name == "DUPLICATE_REFERENCE"
+    for other in ({"reported": 81}, {"what": "refund"}, {"provider": "paystack"}):
+        desk.done(HOUSE, ReportDifference, **DIFFERENCE | other)
+    assert desk.refused(MARA, ReportDifference, **DIFFERENCE).code.name == "FORBIDDEN"
