@@ -40,11 +40,14 @@ class Line(Struct, frozen=True):
 
 
 def line_of(state: Negotiation, ctx: Context, quantity: int) -> Line:
-    """Price so many pieces now. The list price counts where it has fallen below (L7)."""
+    """Price so many pieces now, or as they were bound. The list price counts where it has fallen
+    below (L7)."""
     assert state.final_price is not None, "negotiation L1: agreed"
     product = agreed_on(state, ctx)
-    list_price, _ = product.unit_terms(state.quantity)
-    unit_price = min(state.final_price, list_price)
+    unit_price = min(state.final_price, product.unit_terms(state.quantity)[0])
+    list_price = product.list_price
+    if state.bound:
+        unit_price, list_price = state.bound.unit_price, state.bound.list_price or list_price
     agreed = min(quantity, state.quantity)
     beyond = quantity - agreed
     return Line(
@@ -56,8 +59,8 @@ def line_of(state: Negotiation, ctx: Context, quantity: int) -> Line:
         unit_price,
         agreed,
         beyond,
-        product.list_price,
-        agreed * unit_price + beyond * product.list_price,
+        list_price,
+        agreed * unit_price + beyond * list_price,
     )
 
 
@@ -79,21 +82,34 @@ def bind(state: Negotiation, command: c.BindOrder | m.BindOrder, ctx: Context) -
     if state.status == "absent" or state.customer != command.customer:
         return not_found(split_room(ctx.room)[1])
     if state.status == "bound" and state.order == command.order:
-        return ()
+        return _as_bound(state, command) or ()
     if refusal := _not_usable(state, ctx):
         return refusal
     if (command.product, command.token_jti) != (state.product, state.token_jti):
         return _bad_token("`product` or `token_jti`")
     if refusal := _too_dear(state, ctx, command.quantity):
         return refusal
+    line = line_of(state, ctx, command.quantity)
     return [
         e.PriceBound(
             order=command.order,
             customer=state.customer,
             quantity=command.quantity,
-            unit_price=line_of(state, ctx, command.quantity).unit_price,
+            unit_price=line.unit_price,
+            list_price=line.list_price,
         )
     ]
+
+
+def _as_bound(state: Negotiation, command: c.BindOrder | m.BindOrder) -> Rejected | None:
+    """The same order again is answered alike, and is not another one (L5)."""
+    if state.bound is None or command.quantity == state.bound.quantity:
+        return None
+    return Rejected(
+        codes.PRICE_ALREADY_USED,
+        f"`quantity`: the order was made with {state.bound.quantity}; make it anew",
+        {"quantity": state.bound.quantity},
+    )
 
 
 def paid(state: Negotiation, command: c.OrderPaid | m.OrderPaid, ctx: Context) -> Decision:

@@ -122,6 +122,8 @@ class PriceBound(Event, frozen=True, tag="negotiation.price_bound"):
     quantity: int
     unit_price: int
     """What a piece costs: the agreed price, or the list price if that has fallen below (L7)."""
+    list_price: int = 0
+    """Of the pieces beyond the agreed (L4). 0 in logs that are older than this field."""
 
 
 class PriceUnbound(Event, frozen=True, tag="negotiation.price_unbound"):

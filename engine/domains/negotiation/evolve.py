@@ -6,7 +6,7 @@ from typing import Any
 from engine.contract import Event
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation.figures import CHAT_MAX, MESSAGES_KEPT
-from engine.domains.negotiation.state import ChatMessage, Negotiation
+from engine.domains.negotiation.state import Bound, ChatMessage, Negotiation
 from engine.kernel.time import Millis
 
 
@@ -81,10 +81,11 @@ def on_text(state: Negotiation, event: e.TextPosted, _: Millis) -> None:
 
 def on_bound(state: Negotiation, event: e.PriceBound, _: Millis) -> None:
     state.status, state.order = "bound", event.order
+    state.bound = Bound(event.quantity, event.unit_price, event.list_price)
 
 
 def on_unbound(state: Negotiation, _event: e.PriceUnbound, _: Millis) -> None:
-    state.status, state.order = "accepted", ""
+    state.status, state.order, state.bound = "accepted", "", None
 
 
 def on_redeemed(state: Negotiation, _event: e.PriceRedeemed, _: Millis) -> None:

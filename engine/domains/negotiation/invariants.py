@@ -24,9 +24,9 @@ def check(state: Negotiation) -> None:
         assert earlier < later, "negotiation INV-3: offers do not rise"
     if state.final_price is not None:
         _check_price(state, state.final_price)
-    assert (state.status in ("bound", "redeemed")) == bool(state.order), (
-        "negotiation INV-5: an order without its state"
-    )
+    is_bound = state.status in ("bound", "redeemed")
+    assert is_bound == bool(state.order), "negotiation INV-5: an order without its state"
+    assert is_bound or state.bound is None, "negotiation INV-5: bound by no order"
     kept = range(max(state.said - MESSAGES_KEPT, 0) + 1, state.said + 1)
     assert [message.seq for message in state.chat] == [*kept], "negotiation M1: a gap in the chat"
     assert all(len(times) <= CHAT_MAX for times in state.spoken_at.values()), "negotiation O3"

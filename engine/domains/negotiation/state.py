@@ -36,6 +36,14 @@ class ChatMessage(Struct):
     price: int | None = None
 
 
+class Bound(Struct, frozen=True):
+    """How an order was made of the price, so that the same order is answered alike."""
+
+    quantity: int
+    unit_price: int
+    list_price: int
+
+
 class Negotiation(Struct):
     """The state of a room `negotiation:{id}`. Prices are for one piece, minor units."""
 
@@ -66,6 +74,8 @@ class Negotiation(Struct):
     lock_expires_at: Millis | None = None
     token_jti: str = ""
     order: str = ""
+    bound: Bound | None = None
+    """How `order` was made; None also in snapshots that are older than this field."""
     cause: str = ""
     """Why it was rejected, cancelled or expired."""
     said: int = 0

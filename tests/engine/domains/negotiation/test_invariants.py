@@ -6,7 +6,7 @@ import pytest
 
 from engine.domains.negotiation.figures import HAGGLING_MAX, LOCK_MS
 from engine.domains.negotiation.invariants import check
-from engine.domains.negotiation.state import ChatMessage, Negotiation
+from engine.domains.negotiation.state import Bound, ChatMessage, Negotiation
 from engine.domains.negotiation.terms_state import Agreement, Product, Terms, check_terms
 
 
@@ -43,6 +43,7 @@ def test_a_good_state_passes() -> None:
         ({"accepted_ask": True}, "INV-3"),
         ({"order": "o1"}, "INV-5"),
         ({"status": "bound"}, "INV-5"),
+        ({"bound": Bound(1, 85, 100)}, "INV-5"),
         ({"lock_expires_at": 6 + LOCK_MS}, "INV-6"),
         ({"offers": [1, 2, 3, 4, 5, 85]}, "O3"),
         ({"status": "absent"}, "negotiation 3"),

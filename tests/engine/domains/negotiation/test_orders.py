@@ -194,10 +194,24 @@ def test_one_order(house: House) -> None:
     agreed(house)
     token = token_of(house)
     house.given((ROBOT, bind(house))).when(ROBOT, bind(house)).then_nothing_happened()
+    house.when(ROBOT, bind(house, quantity=2)).then_rejected("PRICE_ALREADY_USED", quantity=1)
     house.when(ROBOT, bind(house, "o2")).then_rejected("PRICE_ALREADY_USED")
     house.when(ANN, cart(token)).then_rejected("PRICE_ALREADY_USED")
     house.given((ROBOT, paid())).when(ROBOT, bind(house, "o2")).then_rejected("PRICE_ALREADY_USED")
     house.when(ROBOT, bind(house, "o1")).then_rejected("PRICE_ALREADY_USED")
+
+
+def test_the_same_order_is_answered_alike(house: House) -> None:
+    """L5, L7: by the prices at which it was bound, whatever they are now; a new one by those of its
+    moment."""
+    agreed(house).given((ROBOT, bind(house, quantity=3)))
+    first = house.result["line"]
+    assert (first["total"], first["list_price"]) == (135_00 + 2 * LIST, LIST)
+    house.given((KATE, terms(list_price=120_00, min_price=100_00)))
+    house.when(ROBOT, bind(house, quantity=3)).then_nothing_happened()
+    assert house.result["line"] == first
+    house.given((ROBOT, failed()), (ROBOT, bind(house, "o2", quantity=3)))
+    assert house.result["line"]["total"] == 3 * 120_00
 
 
 @pytest.mark.parametrize("field", ["product", "token_jti"])
