@@ -5,9 +5,10 @@ from collections.abc import Callable
 from random import Random
 
 from msgspec import Struct
+from typing_extensions import override
 
 from engine.contract import Command
-from engine.kernel.actor import Actor
+from engine.kernel.actor import THE_HOUSE, Actor
 from engine.kernel.market import Market
 from engine.ports import Answer, AnswerTo
 from engine.registry import Registry
@@ -26,10 +27,11 @@ from runtime.writer.writer import Writer
 from testkit.auditor import Auditor
 from testkit.chronicle import Chronicle
 from testkit.faulty_log import AuditedStore, FaultyLog, Weather
+from testkit.sim_errands import FarEnds, SimWorld
 from testkit.sim_options import Options
 from testkit.violation import expect
 from testkit.virtual_loop import Life, VirtualLoop
-from testkit.world import PaperWorld, vault
+from testkit.world import vault
 
 OPENING_NS = 1_700_000_000_000_000_000
 """Wall time at the beginning of every run."""
@@ -52,6 +54,26 @@ class World(Struct, frozen=True):
     auditor: Auditor
     store: AuditedStore
     weather: Weather
+    far: FarEnds
+
+
+class OpenWriter(Writer):
+    """A writer that lets the auditor know what the house asks of itself, as people do."""
+
+    auditor: Auditor
+    life: Life
+
+    @override
+    def submit(self, command: Command, actor: Actor, to: AnswerTo) -> None:
+        def heard(answer: Answer) -> None:
+            self.auditor.answered(actor.user, command, answer, self.life)
+            to(answer)
+
+        if actor == THE_HOUSE:
+            self.auditor.sent(actor.user, command, self.life)
+            super().submit(command, actor, heard)
+        else:
+            super().submit(command, actor, to)
 
 
 class Process:
@@ -63,7 +85,8 @@ class Process:
         self.log = FaultyLog(world.store, loop, dice, options, world.weather, world.chronicle)
         counts = Counts()
         self.hub = Hub(loop.call_soon, counts, Pace(loop.call_later, PACE_US))
-        self.writer = Writer(
+        self.outside = SimWorld(world.far, self.log, world.registry, loop.time)
+        self.writer = OpenWriter(
             self.log,
             world.registry,
             world.markets,
@@ -73,11 +96,12 @@ class Process:
                 lambda: loop.now_us * 1_000,
             ),
             vault(),
-            PaperWorld(),
+            self.outside,
             snapshot_every=options.snapshot_every,
             batch_max=options.batch_max,
             backlog_max=options.backlog_max,
         )
+        self.writer.auditor, self.writer.life = world.auditor, self.life
         self._desk: Desk | None = None
         self._counts = counts
         self.lines: dict[Line, None] = {}
@@ -119,12 +143,14 @@ class Process:
 
     async def _stop(self) -> None:
         try:
+            await self.outside.stop()
             await self.writer.stop()
         except LogError as problem:
             self._world.chronicle.note("stopped badly", str(problem))
 
     async def _main(self) -> None:
         note = self._world.chronicle.note
+        self.outside.start(self.writer)
         try:
             recovered = await self.writer.start(self.life.name)
             note("recovered", f"{self.life.name} {recovered.core.position}")

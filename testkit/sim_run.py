@@ -33,6 +33,7 @@ from testkit.chronicle import Chronicle
 from testkit.faulty_log import AuditedStore, Weather
 from testkit.naive_bidding import OUTAGE_MS
 from testkit.sim_clients import Person
+from testkit.sim_errands import FarEnds
 from testkit.sim_faults import Faults
 from testkit.sim_house import OPENING_NS, Host, World
 from testkit.sim_options import THEMES, Options
@@ -61,6 +62,8 @@ class Run:
         self._dice = self._chance("run")
         markets = {CURRENCY: options.market()}
         auditor = Auditor(registry, markets)
+        weather = Weather()
+        store = AuditedStore(self.loop, auditor, f"log{seed}")
         self.world = World(
             self.loop,
             options,
@@ -68,8 +71,9 @@ class Run:
             markets,
             Chronicle(lambda: self.loop.now_us),
             auditor,
-            AuditedStore(self.loop, auditor, f"log{seed}"),
-            Weather(),
+            store,
+            weather,
+            FarEnds(self._chance("far ends"), options, weather, store),
         )
         self.hosts = [
             Host(self.world, f"host{n}", self._chance(f"host{n}")) for n in range(options.hosts)
@@ -234,9 +238,14 @@ class Run:
     async def _comes_to_rest(self) -> None:
         """Liveness: everybody knows what became of their commands, and has heard everything."""
         deadline_us = self.loop.now_us + int(LIVENESS_S * 1_000_000)
-        while waiting := [*self._unserved(), *self._unanswered(), *self._untold()]:
+        while waiting := self._awaited():
             expect(self.loop.now_us < deadline_us, f"liveness: waiting for {waiting}")
             await asyncio.sleep(SETTLE_S)
+
+    def _awaited(self) -> list[str]:
+        world = self.world
+        undone = world.far.undone(world.auditor, world.registry, self._now())
+        return [*self._unserved(), *self._unanswered(), *self._untold(), *undone]
 
     def _unserved(self) -> list[str]:
         serving = [host for host in self.hosts if host.process and host.process.is_serving]

@@ -26,6 +26,8 @@ from engine.registry import Registry, build_registry, find_domains
 from engine.room import StepContext
 from engine.sequencer import Recall, Remembered, Sequencer
 from persistence.memory import MemoryLog
+from runtime.outside import refunds
+from runtime.outside.errands import MARK, ErrandRunner
 from runtime.writer import writer
 from runtime.writer.lease import Lease
 from runtime.writer.recovery import Recovered, recover
@@ -175,6 +177,22 @@ def service_from_a_renewal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "is_serving", property(lambda _: True, lambda _, __: None), raising=False)
 
 
+def forgotten_errands(patch: pytest.MonkeyPatch) -> None:
+    """The mark passes errands that are begun and not done."""
+
+    async def save_too_much(self: ErrandRunner) -> None:
+        if self._read_to is not None and self._read_to > self._saved:
+            self._saved = self._read_to
+            await self._log.save_mark(MARK, self._saved)
+
+    patch.setattr(ErrandRunner, "_save_mark", save_too_much)
+
+
+def money_back_by_another_key(patch: pytest.MonkeyPatch) -> None:
+    """What a provider tells a repeat by is shared by two refunds."""
+    patch.setattr(refunds, "key_of", lambda job, wanted: wanted.provider)
+
+
 def _domain(name: str, patch: pytest.MonkeyPatch, part: str, key: type, rule: Any) -> Any:
     """Put a rule in the place of another. Returns the other."""
     rules = getattr(build_registry(find_domains()).domains[name], part)
@@ -293,6 +311,7 @@ FEW_DRIVERS = msgspec.structs.replace(DELIVERIES, drivers=2, things=6, things_at
 PARCELS = msgspec.structs.replace(QUIET, theme="parcels")
 HAGGLING = msgspec.structs.replace(QUIET, theme="haggling")
 LOGINS = msgspec.structs.replace(QUIET, theme="identity")
+DEAF_WORLD = msgspec.structs.replace(LOGINS, lost=200, crash_every=15_000)
 
 FAULTS: list[tuple[Plant, str]] = [
     (reply_before_commit, "ENG-1"),
@@ -309,6 +328,8 @@ FAULTS: list[tuple[Plant, str]] = [
     (snapshot_of_the_undurable, "durable|ENG-9"),
     (lease_from_an_append, "ENG-11"),
     (service_from_a_renewal, "auction 6"),
+    (forgotten_errands, "liveness: waiting for .*errand-"),
+    (money_back_by_another_key, "accounts P9"),
     (job_for_two, "dispatch INV-1|dispatch D5|dispatch 3"),
     (two_jobs_for_one, "dispatch INV-1|is claimed twice"),
     (forgotten_release, "accounts INV|goes out twice|has nothing here"),
@@ -323,6 +344,7 @@ OPTIONS: dict[Plant, Options] = {
     timers_after_commands: SLOW_TIMERS,
     lease_from_an_append: DUEL,
     service_from_a_renewal: DUEL,
+    forgotten_errands: DEAF_WORLD,
     job_for_two: DELIVERIES,
     two_jobs_for_one: FEW_DRIVERS,
     forgotten_release: PARCELS,
