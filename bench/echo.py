@@ -40,6 +40,9 @@ class Echo(Handler):
     def drained(self, connection: Connection) -> None:
         pass
 
+    def waiting(self, connection: Connection) -> None:
+        pass
+
     def shutdown(self, connection: Connection) -> None:
         pass
 

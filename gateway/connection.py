@@ -60,6 +60,10 @@ class Handler(Protocol):
     def drained(self, connection: "Connection") -> None:
         """The connection is no longer congested."""
 
+    def waiting(self, connection: "Connection") -> None:
+        """The connection is open. Said again and again, with at most `ping_interval_ms` between;
+        `close` may be called here."""
+
     def shutdown(self, connection: "Connection") -> None:
         """The server stops; close code 4201 follows unless `close` is called here."""
 
@@ -301,7 +305,9 @@ class Connection(asyncio.Protocol):
     def due(self) -> None:
         """The wheel says that this connection's wait is over."""
         if self._phase is Phase.OPEN:
-            self._keep_alive()
+            self._listener.handler.waiting(self)
+            if self._phase is Phase.OPEN:
+                self._keep_alive()
         elif self._phase is not Phase.LOST:
             self._transport.abort()
 

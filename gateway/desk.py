@@ -87,8 +87,8 @@ class Desk:
         return too_often(wait_ms) if wait_ms else None
 
     def expired(self, caller: Caller) -> Rejected | None:
-        """The refusal of a caller whose token was good once. What they listen to already goes
-        on; they can ask for nothing new."""
+        """The refusal of a caller whose token was good once. What they listen to already goes on
+        for a little while; they can ask for nothing new."""
         if self.wall_ms() < caller.expires_at:
             return None
         return Rejected(

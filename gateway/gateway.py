@@ -120,6 +120,11 @@ class Gateway(Handler):
             connection.session.feeds.drained()
 
     @override
+    def waiting(self, connection: Connection) -> None:
+        if isinstance(connection.session, Session):
+            connection.session.look_at_token()
+
+    @override
     def shutdown(self, connection: Connection) -> None:
         # Whoever listened has all that was published before the goodbye.
         if isinstance(connection.session, Session):

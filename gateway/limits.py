@@ -68,6 +68,9 @@ TOKENS_KNOWN = 4_096
 TOKEN_LEEWAY_S = 5
 """By how much the clock of whoever issues tokens may differ from ours."""
 
+TOKEN_GRACE_MS = 60_000
+"""How long a connection whose token has expired may take to send a new one, before it is closed."""
+
 HOOK_TOLERANCE_MS = 300_000
 """How old or how far ahead a webhook's signature may be. Within it the payment's id is what
 stops a replay: each counts once."""

@@ -1,7 +1,7 @@
 """One websocket client: what it says, and what it is answered."""
 
 from engine.contract import Command
-from engine.kernel.outcome import FRAME_TOO_LARGE, OVERLOADED, Rejected
+from engine.kernel.outcome import FRAME_TOO_LARGE, OVERLOADED, UNAUTHENTICATED, Rejected
 from engine.ports import Answer
 from engine.sequencer import Accepted
 from gateway import replies
@@ -16,6 +16,7 @@ from gateway.limits import (
     CLOSE_TOO_MANY,
     MESSAGE_BYTES_MAX,
     SUBSCRIPTIONS_MAX,
+    TOKEN_GRACE_MS,
 )
 from gateway.session_commands import Auth, Ping, SessionCommand, Subscribe, Unsubscribe
 from gateway.settings import PROTOCOL
@@ -105,6 +106,20 @@ class Session:
             {"limit": MESSAGE_BYTES_MAX},
         )
         self.refuse(None, refusal)
+
+    def look_at_token(self) -> None:
+        """Close the connection of a caller whose token expired a while ago (identity J6): nobody
+        listens for longer than they may, be it with a token that was stolen."""
+        expired_ms = self._desk.wall_ms() - self.caller.expires_at
+        if expired_ms >= TOKEN_GRACE_MS:
+            refusal = Rejected(
+                UNAUTHENTICATED,
+                "your token has expired; come back with a new one",
+                {"rule": "token", "expired_at": self.caller.expires_at},
+            )
+            self.feeds.drop_all()
+            self.refuse(None, refusal)
+            self._connection.close(CLOSE_BAD_TOKEN, refusal.message)
 
     def close(self) -> None:
         """The connection has gone."""

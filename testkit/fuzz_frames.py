@@ -57,6 +57,9 @@ class Owner:
     def drained(self, connection: Connection) -> None:
         raise AssertionError("a transport of paper is never full")
 
+    def waiting(self, connection: Connection) -> None:
+        """Wait on."""
+
     def shutdown(self, connection: Connection) -> None:
         raise AssertionError("nobody shuts down")
 

@@ -217,6 +217,10 @@ class Halls(Handler):
         self._any.drained(connection)
 
     @override
+    def waiting(self, connection: Connection) -> None:
+        self._any.waiting(connection)
+
+    @override
     def shutdown(self, connection: Connection) -> None:
         self._any.shutdown(connection)
 

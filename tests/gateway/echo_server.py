@@ -38,6 +38,9 @@ class Echo:
     def drained(self, connection: Connection) -> None:
         pass
 
+    def waiting(self, connection: Connection) -> None:
+        pass
+
     def shutdown(self, connection: Connection) -> None:
         pass
 

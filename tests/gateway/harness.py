@@ -30,6 +30,7 @@ class Owner:
         self.connections: list[Connection] = []
         self.refusal: Refusal | None = None
         self.on_opened: Callable[[Connection], None] = lambda connection: None
+        self.on_waiting: Callable[[Connection], None] = lambda connection: None
         self.on_received: Callable[[Connection, bytes], None] = Connection.send
 
     def check(self, connection: Connection, request: Request) -> Refusal | None:
@@ -53,6 +54,9 @@ class Owner:
 
     def drained(self, connection: Connection) -> None:
         self.calls.put_nowait(("drained",))
+
+    def waiting(self, connection: Connection) -> None:
+        self.on_waiting(connection)
 
     def shutdown(self, connection: Connection) -> None:
         self.calls.put_nowait(("shutdown",))

@@ -28,6 +28,25 @@ async def test_the_client_closes() -> None:
     assert owner.calls.empty()
 
 
+async def test_its_owner_may_close_it_while_it_waits() -> None:
+    """Asked again and again, whether the client is silent or not; then in good order."""
+    owner, asked = Owner(), [3]
+
+    def enough(connection: Connection) -> None:
+        asked[0] -= 1
+        if not asked[0]:
+            connection.close(4001, "enough")
+
+    owner.on_waiting = enough
+    async with (
+        serving(owner, ping_interval_ms=20) as port,
+        connect(f"ws://127.0.0.1:{port}/", proxy=None) as client,
+    ):
+        await client.wait_closed()
+        assert (client.close_code, client.close_reason) == (4001, "enough")
+        assert await owner.call("closed") == ("closed", 4001, "enough")
+
+
 async def test_the_client_closes_without_a_code() -> None:
     """1005 stands for none."""
     owner = Owner()

@@ -2,7 +2,13 @@
 
 import pytest
 
-from gateway.limits import MESSAGE_BYTES_MAX, RATE_WINDOW_MS
+from gateway.limits import (
+    CLOSE_BAD_TOKEN,
+    MESSAGE_BYTES_MAX,
+    RATE_WINDOW_MS,
+    TOKEN_GRACE_MS,
+    TOKEN_LEEWAY_S,
+)
 from gateway.rates import Rates
 from tests.gateway.open_house import open_house
 
@@ -122,6 +128,21 @@ async def test_an_expired_token_is_refused_from_then_on() -> None:
         assert (await client.ask("ping"))["type"] == "ok"
         assert (await client.ask("auth", token=house.token("u1", ttl_s=600)))["type"] == "ok"
         assert (await client.ask("club.leave", club="c1"))["type"] == "ok"
+
+
+async def test_nobody_listens_on_with_a_token_that_has_expired() -> None:
+    """Identity J6: a minute later the connection is closed, though it has asked for nothing; a
+    guest's is not."""
+    async with (
+        open_house(ping_interval_ms=20) as house,
+        house.client() as guest,
+        house.client(house.token("u1", ttl_s=60)) as client,
+    ):
+        assert (await client.ask("subscribe", room="user:u1"))["type"] == "ok"
+        house.watch.ahead_ms = 60_000 + (TOKEN_LEEWAY_S + 1) * 1_000 + TOKEN_GRACE_MS
+        code, reason = await client.closed()
+        assert (code, "expired" in reason) == (CLOSE_BAD_TOKEN, True)
+        assert (await guest.ask("ping"))["type"] == "ok"
 
 
 async def test_ping_tells_the_houses_time() -> None:
