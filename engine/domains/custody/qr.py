@@ -9,11 +9,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from hashlib import sha256
 from hmac import compare_digest
+from re import fullmatch
 
 from msgspec import Struct
 
 from engine.contract import Vault
 from engine.domains.custody.terms import Device
+from engine.kernel.ids import ID_LETTERS
 from engine.kernel.time import Millis
 
 PURPOSE = "qr"
@@ -42,7 +44,8 @@ def qr_id_of(shipment: str, number: int) -> str:
 
 def shipment_of(token: str) -> str:
     """The shipment that a token speaks of; `unknown` if it speaks of none."""
-    return token.partition(MARK)[0].rpartition(QR_MARK)[0] or "unknown"
+    found = token.partition(MARK)[0].rpartition(QR_MARK)[0]
+    return found if fullmatch(ID_LETTERS, found) else "unknown"
 
 
 def secret_of(vault: Vault, qr_id: str, version: int) -> str:

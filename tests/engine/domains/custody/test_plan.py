@@ -138,6 +138,9 @@ def test_staff_say_why_they_call_it_off() -> None:
         for actor in (TOM, LEA, EVE):
             house.when(actor, cancel("x")).then_rejected("FORBIDDEN")
         house.when(MOD, cancel("fraud")).then(e.ShipmentCancelled, reason="fraud")
+    own = (step("SENDER:mod", "TRAVELER:tom", "lagos"), *CHAIN[1:])
+    with House() as house:
+        planned(house, sender="mod", steps=own).when(MOD, cancel()).then(e.ShipmentCancelled)
 
 
 def test_after_the_pick_up_it_is_too_late() -> None:

@@ -45,7 +45,10 @@ def test_a_shipment_that_nobody_planned_is_not_found() -> None:
     with House() as house:
         now = house.now
         house.when(TOM, scan("x", now)).then_rejected("SHIPMENT_NOT_FOUND", shipment="s1")
-        house.when(TOM, scan("x", now, shipment=None)).then_rejected("QR_INVALID")
+        for text in ("x", "s9.q1~1~1~x~y", "s@east.q1~1~1~x~y", "@.q1~", ".q1~", "a b\n.q1~1"):
+            house.when(TOM, scan(text, now, shipment=None)).then_rejected("QR_INVALID")
+            assert house.refusal is not None
+            assert house.refusal.details == {}
 
 
 def test_a_forged_token_is_invalid_without_detail() -> None:

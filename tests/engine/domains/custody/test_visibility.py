@@ -239,6 +239,9 @@ def test_customs_are_for_the_carrier_who_has_it() -> None:
         assert house.view(TOM, ROOM)["customs"]["contents"] == "books"
         assert "customs" not in house.view(LEA, ROOM)
         assert "customs" not in house.view(RITA, ROOM)
+        told = [data for data in house.history(TOM, ROOM) if "declaration" in data]
+        assert told == [{"declaration": house.view(SAM, ROOM)["customs"]}]
+        assert not any("declaration" in data for data in house.history(RITA, ROOM))
 
 
 def test_a_problem_is_known_to_all_and_its_words_to_few() -> None:
@@ -293,6 +296,22 @@ def test_why_it_was_called_off_is_for_sender_and_staff() -> None:
         planned(house).given((SAM, cancel("cold feet")))
         assert house.history(SAM, ROOM)[-1] == {"shipment": "s1", "reason": "cold feet"}
         assert house.history(TOM, ROOM)[-1] == {"shipment": "s1"}
+        assert house.view(SAM, ROOM)["reason"] == house.view(MOD, ROOM)["reason"] == "cold feet"
+    with House() as house:
+        handed_on(house).given((MOD, give_back("nobody is there")))
+        shown = {actor.user: str(house.history(actor, ROOM)) for actor in EVERYBODY}
+        assert {user for user, text in shown.items() if "nobody is there" in text} == {"sam", "mod"}
+
+
+def test_the_proof_is_for_the_last_carrier_sender_and_recipient() -> None:
+    """Custody 10: with the snapshot and the feed alike."""
+    with House() as house:
+        delivered(house)
+        for actor in EVERYBODY:
+            told = [data for data in house.history(actor, ROOM) if "receiver_name" in data]
+            seen_by_them = actor is not TOM
+            assert [data["method"] for data in told] == ["QR"] * seen_by_them
+            assert ("proof" in house.view(actor, ROOM)) == seen_by_them
 
 
 def test_whoever_gets_a_part_sees_their_legs_from_now_on() -> None:
