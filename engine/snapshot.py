@@ -44,20 +44,21 @@ class Image(Struct, frozen=True):
 
 def take(core: Core) -> bytes:
     """The core's state as bytes behind their own digest; equal for equal states."""
-    return seal(_image(core))
+    return seal(image(core))
 
 
 def digest(core: Core) -> str:
     """Hex SHA-256 of the state: the same after a replay as before it (architecture rule 7)."""
-    return sha256(_image(core)).hexdigest()
+    return sha256(image(core)).hexdigest()
 
 
-def seal(image: bytes) -> bytes:
+def seal(body: bytes) -> bytes:
     """The image behind its digest, so that a damaged one is told from a sound one."""
-    return sha256(image).hexdigest().encode() + b"\n" + image
+    return sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def _image(core: Core) -> bytes:
+def image(core: Core) -> bytes:
+    """The core's state as bytes that `seal` makes a snapshot of."""
     # Names and keys are in order, whatever the order in which they came to be.
     return canonical(
         Image(
@@ -82,16 +83,16 @@ def restore(
     if seal(body) != data:
         return None
     try:
-        image = msgspec.json.decode(body, type=Image)
-        rooms = [_room(found, registry, vault) for found in image.rooms]
+        found = msgspec.json.decode(body, type=Image)
+        rooms = [_room(room, registry, vault) for room in found.rooms]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         return None
-    if image.version != VERSION:
+    if found.version != VERSION:
         return None
     core = Core(registry, markets, vault)
-    core.restore(rooms, image.claims, image.book)
-    core.position = image.position
-    core.now = core.last_at = image.last_at
+    core.restore(rooms, found.claims, found.book)
+    core.position = found.position
+    core.now = core.last_at = found.last_at
     return core
 
 

@@ -35,6 +35,7 @@ from runtime.outside.hooks import hook_secrets
 from runtime.outside.world import OutsideWorld
 from runtime.progress import Progress
 from runtime.tokens import tokens_of, vault_of
+from runtime.writer.imaging import apart
 from runtime.writer.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ async def open_house(config: Config) -> AsyncIterator[House]:
     files.clear_drafts()
     world = OutsideWorld(config, log, registry, files)
     vault = vault_of(config)
-    writer = Writer(log, registry, read_markets(config.markets), hub, Clock(), vault, world)
+    markets = read_markets(config.markets)
+    writer = Writer(log, registry, markets, hub, Clock(), vault, world, imaging=apart)
     world.start(writer)
     tokens = tokens_of(config)
     settings = gateway_settings(config)

@@ -20,6 +20,7 @@ from runtime.outside.world import OutsideWorld
 from runtime.vault import HouseVault
 from runtime.writer.follower import Follower
 from runtime.writer.heir import GiveAway
+from runtime.writer.imaging import apart
 from runtime.writer.mail import MailRunner
 from runtime.writer.writer import Writer
 
@@ -59,6 +60,7 @@ class ShardWriter:
             vault,
             self.world,
             home=market,
+            imaging=apart,
             give_away=give_away,
         )
         self._publisher = Publisher(

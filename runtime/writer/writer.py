@@ -44,7 +44,7 @@ from runtime.writer.intake import Asked, Intake
 from runtime.writer.lease import Lease
 from runtime.writer.recovery import Recovered, Replay, catch_up, recover
 from runtime.writer.release import let_go
-from runtime.writer.snapshots import Snapshots
+from runtime.writer.snapshots import Imaging, Snapshots, in_place
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Writer:
         *,
         home: str = MAIN,
         snapshot_every: int = SNAPSHOT_EVERY,
+        imaging: Imaging = in_place,
         batch_max: int = BATCH_RECORDS_MAX,
         backlog_max: int = BACKLOG_RECORDS_MAX,
         give_away: GiveAway = nobody,
@@ -80,7 +81,7 @@ class Writer:
         self._fan_out = fan_out
         self._vault = vault
         self._world = world
-        self._snapshots = Snapshots(log, snapshot_every)
+        self._snapshots = Snapshots(log, snapshot_every, imaging)
         self._batch_max = batch_max
         self._backlog_max = backlog_max
         self._give_away = give_away
@@ -423,8 +424,7 @@ class Writer:
             except LogUnavailable as problem:
                 await self._begin_again(problem)
                 return
-            seconds = (self.clock.steady_ns() - started_ns) / 1_000_000_000
-            self.counts.batch(batch.records, seconds)
+            self.counts.batch(batch.records, (self.clock.steady_ns() - started_ns) / 1_000_000_000)
             self._failures = 0
             self._lease.served()
             sequencer.committed()

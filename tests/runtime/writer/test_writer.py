@@ -307,7 +307,7 @@ async def test_a_log_that_opens_and_cannot_be_written_is_given_time(
         refused = await ask(writer, deposit(f"d{number}"))
         assert isinstance(refused, Refused)
         await until(lambda: writer.is_ready)
-    waits = [r.args[0] for r in caplog.records if "next attempt" in r.msg and r.args]
+    waits = [r.args[1] for r in caplog.records if "next attempt" in r.msg and r.args]
     assert waits == [200]
     log.refuse = False
     assert isinstance(await ask(writer, deposit("d3")), Accepted)
