@@ -270,9 +270,11 @@ class FarWriter:
             logger.error("what was published in %r cannot be read: %s", channel, problem)
             return
         writer = (message.epoch, message.life)
-        if message.epoch < self._writer[0]:
+        is_of_before = message.epoch < self._writer[0]
+        if is_of_before and self.is_ready:
             return
-        if writer > self._writer:
+        # If it is the only one that is heard, its log was put back to an older state.
+        if writer > self._writer or is_of_before:
             is_first = self._writer == (0, 0)
             self._writer = writer
             if not is_first or self._pending:

@@ -17,10 +17,10 @@ from engine.kernel.ids import room_name, split_room
 from engine.kernel.outcome import OVERLOADED, UNAVAILABLE, UNKNOWN, Rejected
 from engine.kernel.outside import Forward
 from engine.kernel.record import Record
-from engine.mail import OUT_OF_ORDER, OUTBOX_DOMAIN, LetterSent, TakeLetter
+from engine.mail import OTHER_HISTORY, OUT_OF_ORDER, OUTBOX_DOMAIN, LetterSent, TakeLetter
 from engine.ports import Answer, CommandSink, EventLog, Peer
 from engine.sequencer import Accepted, Errands
-from persistence.errors import LogError
+from persistence.errors import Archived, LogError
 from runtime.writer.answers import unavailable
 from runtime.writer.house_commands import answered
 
@@ -34,6 +34,8 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TAKE_S_MAX = 10.0
 """How long a market may owe an answer."""
 MARK_EVERY_S = 1.0
+ID_RECEIPT = 16
+"""Digits of a receipt in a letter's id: a market whose log was put back gives numbers anew."""
 EXPECTED = frozenset(code.name for code in (UNAVAILABLE, UNKNOWN, OVERLOADED, OUT_OF_ORDER))
 """What a market in trouble answers. Anything else is a bug, for a letter is always taken."""
 
@@ -143,24 +145,38 @@ class MailRunner:
                     route.taken = route.saved = await self._log.load_mark(f"{MARK}:{market}")
                 # Nothing else is in an outbox, so a letter's number is its seq.
                 outbox = room_name(OUTBOX_DOMAIN, market)
-                records = await self._log.read_room(outbox, route.taken, self._window)
+                before, records = await self._after(outbox, route.taken)
             except LogError as problem:
                 logger.warning("letters for %s wait in the log: %s", market, problem)
                 await self._wait(route)
             else:
-                return [self._letter(record) for record in records]
+                receipts = [before, *(record.hash for record in records)]
+                return [self._letter(*found) for found in zip(records, receipts, strict=False)]
 
-    def _letter(self, record: Record) -> TakeLetter:
+    async def _after(self, outbox: str, taken: int) -> tuple[str, Sequence[Record]]:
+        """The receipt of the letter that was taken last, "" if it is not known, and what follows
+        that letter. Raises LogError."""
+        try:
+            records = await self._log.read_room(outbox, max(taken - 1, 0), self._window + 1)
+        except Archived:
+            return "", await self._log.read_room(outbox, taken, self._window)
+        if taken and records:
+            return records[0].hash, records[1:]
+        return "", records[: self._window]
+
+    def _letter(self, record: Record, before: str) -> TakeLetter:
         sent = msgspec.json.decode(record.event, type=LetterSent)
         assert sent.number == record.seq, f"letter {sent.number} stands at seq {record.seq}"
         return TakeLetter(
             # The same each time, for the same letter and no other.
-            id=f"{self._market}.{sent.number}",
+            id=f"{self._market}.{sent.number}.{record.hash[:ID_RECEIPT]}",
             source=self._market,
             number=sent.number,
             to_room=sent.to_room,
             message=sent.message,
             is_notice=sent.is_notice,
+            receipt=record.hash,
+            before=before,
         )
 
     async def _deliver(self, market: str, route: _Route, letters: Sequence[TakeLetter]) -> None:
@@ -170,6 +186,7 @@ class MailRunner:
             if not isinstance(answer, Accepted):
                 self.counts.retried += 1
                 self._note(market, letter, route, answer.rejected)
+                await self._find_place(market, letter, route, answer.rejected)
                 await self._wait(route)
                 return
             route.taken = letter.number
@@ -187,17 +204,45 @@ class MailRunner:
             return unavailable(letter.id)
 
     def _note(self, market: str, letter: TakeLetter, route: _Route, refusal: Rejected) -> None:
-        """Say what is wrong, and where to go on."""
+        """Say what is wrong."""
         name = f"letter {letter.number} for {market}"
-        if refusal.code.name not in EXPECTED:
+        if refusal.code.name == OTHER_HISTORY.name:
+            self._tell_apart(market, letter.number - 1)
+        elif refusal.code.name not in EXPECTED:
             self.counts.refused += 1
             logger.error("%s is refused, which is a bug: %s", name, refusal)
         elif not route.problems:
             logger.warning("%s is not taken yet: %s", name, refusal.message)
+
+    async def _find_place(
+        self, market: str, letter: TakeLetter, route: _Route, refusal: Rejected
+    ) -> None:
+        """Where to go on, if the market says that another letter should come."""
         expected = refusal.details.get("expected")
-        if refusal.code.name == OUT_OF_ORDER.name and isinstance(expected, int):
+        if refusal.code.name != OUT_OF_ORDER.name or not isinstance(expected, int):
+            return
+        if expected < letter.number:
             # It knows less than it once said, as after a backup was put back. We still have all.
             route.taken = expected - 1
+            return
+        try:
+            is_ours = await self._log.read_room(room_name(OUTBOX_DOMAIN, market), expected - 1, 1)
+        except LogError as problem:
+            logger.warning("letters for %s wait in the log: %s", market, problem)
+            return
+        if is_ours:
+            route.taken = expected - 1
+        else:
+            self._tell_apart(market, expected)
+
+    def _tell_apart(self, market: str, taken: int) -> None:
+        """Our log was put back to an older state, and letters got numbers that others had."""
+        self.counts.refused += 1
+        logger.error(
+            "%s has taken letters of %s, up to %d or more, that this log does not have: it was put "
+            "back to an older state. Letters wait until `inbox.renew` tells %s so",
+            *(market, self._market, taken, market),
+        )
 
     async def _wait(self, route: _Route) -> None:
         wait_s = RETRY_S[min(route.problems, len(RETRY_S) - 1)]

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "UNAVAILABLE": "tests/e2e/test_log_lost.py",
     "UNKNOWN": "tests/runtime/writer/test_writer.py",
     "ARCHIVED": "tests/e2e/test_archive.py",
+    "OTHER_HISTORY": "tests/engine/test_mail.py",
     "OUT_OF_ORDER": "tests/engine/test_mail.py",
 }
 """These need a log that fails or was archived, or are said between markets alone. So does

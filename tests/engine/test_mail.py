@@ -1,7 +1,9 @@
 """Messages between shards: two cores, and letters that are carried between them by hand."""
 
+from itertools import pairwise
 from random import Random
 from typing import Any
+from unittest.mock import ANY
 
 import msgspec
 import pytest
@@ -15,11 +17,12 @@ from engine.kernel.outcome import FORBIDDEN, ROOM_NOT_FOUND, Rejected
 from engine.kernel.record import Record
 from engine.ledger.journal import JOURNAL
 from engine.ledger.user import USER as USER_ROOMS
-from engine.mail import INBOX, OUT_OF_ORDER, OUTBOX, TakeLetter
+from engine.mail import INBOX, OUT_OF_ORDER, OUTBOX, RenewInbox, TakeLetter
 from engine.registry import Registry, build_registry
 from tests.engine.toys import ADA, START, TOY, Play
 
 CARRIER = THE_HOUSE
+BOSS = Actor("boss", "admin", "approved")
 FAR = "toy:far@far"
 
 
@@ -56,17 +59,21 @@ class Shard:
 
     def letters(self, outbox: str) -> list[TakeLetter]:
         """All letters for a shard, as the other side is to take them."""
-        sent = [msgspec.json.decode(r.event) for r in self.log if r.room == f"outbox:{outbox}"]
+        records = [r for r in self.log if r.room == f"outbox:{outbox}"]
+        sent = [msgspec.json.decode(r.event) for r in records]
+        receipts = ["", *(r.hash for r in records)]
         return [
             TakeLetter(
-                id=f"near.{said['number']}",
+                id=f"near.{receipt}",
                 source="near",
                 number=said["number"],
                 to_room=said["to_room"],
                 message=said["message"],
                 is_notice=said["is_notice"],
+                receipt=receipt,
+                before=before,
             )
-            for said in sent
+            for said, (before, receipt) in zip(sent, pairwise(receipts), strict=True)
         ]
 
 
@@ -122,6 +129,37 @@ def test_a_letter_too_early_is_refused_with_the_number_expected(near: Shard, far
     assert isinstance(refused, Rejected)
     assert refused.code is OUT_OF_ORDER
     assert refused.details == {"expected": 1}
+
+
+def test_letters_of_a_log_that_was_put_back_are_not_taken_for_the_same(
+    near: Shard, far: Shard
+) -> None:
+    """Whatever comes first, a letter under a number that was taken, or behind it: it is refused
+    until somebody says from where on letters are new, and then each is taken once."""
+    for text in ("one", "two", "three"):
+        near.do(Play(id=text, text=text, tell=(FAR,)))
+    first, *lost = near.letters("far")
+    for letter in (first, *lost):
+        far.do(letter, CARRIER)
+    near.log = [r for r in near.log if r.seq == 1]
+    near.crash()
+    for text in ("deux", "trois", "quatre"):
+        near.do(Play(id=text, text=text, tell=(FAR,)))
+    _, *anew = near.letters("far")
+    refused = [far.do(letter, CARRIER) for letter in anew]
+    assert [done.code.name for done in refused if isinstance(done, Rejected)] == [
+        "OUT_OF_ORDER",
+        "OTHER_HISTORY",
+        "OTHER_HISTORY",
+    ]
+    assert refused[0] == Rejected(OUT_OF_ORDER, ANY, {"expected": 3})
+    too_late = far.do(RenewInbox(id="r", source="near", number=3), BOSS)
+    assert isinstance(too_late, Rejected)
+    far.do(RenewInbox(id="r", source="near", number=1), BOSS)
+    far.crash()
+    for letter in (*anew, anew[-1]):
+        assert isinstance(far.do(letter, CARRIER), Outcome)
+    assert far.texts("toy:far") == ["one", "two", "three", "deux", "trois", "quatre"]
 
 
 def test_a_refused_message_is_a_dead_letter_and_counts_as_taken(near: Shard, far: Shard) -> None:

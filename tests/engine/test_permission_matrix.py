@@ -129,6 +129,7 @@ escrow.resolve_dispute        -    -    -    -    -    y    y    -    -    -    
 
 house.report_errand           -    -    -    -    -    -    -    -    -    -    -    y
 
+inbox.renew                   -    -    -    -    -    -    y    -    -    -    -    -
 inbox.take                    -    -    -    -    -    -    -    -    -    -    -    y
 
 identity.add_phone            -    y    y    y    y    y    y    y    y    y    y    -

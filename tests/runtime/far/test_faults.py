@@ -148,6 +148,23 @@ async def test_what_stands_in_the_stream_is_decided_by_the_next_owner(
     assert texts(town) == ["one", "two", "three"]
 
 
+async def test_a_log_that_was_put_back_is_served_to_gateways_that_knew_more(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epochs begin again with those of the backup. When nobody else has been heard for long, that
+    writer is not taken for one that has been succeeded."""
+    monkeypatch.setattr(far_writer, "WRITER_SILENT_SECONDS_MAX", 1.5)
+    await town.process.kill()
+    await town.succeed()
+    sink = town.houses[0].sink
+    assert isinstance(await ask(sink, Join(id="1", club="c1"), ADA), Accepted)
+    await town.process.kill()
+    town.store.epoch = 0
+    await town.succeed()
+    await until(lambda: sink._writer[0] == 1)
+    assert isinstance(await say(town, "two"), Accepted)
+
+
 async def test_an_answer_that_died_with_the_writer_is_given_by_the_next(town: Town) -> None:
     """Decided and durable, but never published: the gateway asks again and gets the first answer,
     which to the client is no repetition."""

@@ -1,6 +1,7 @@
 """Letters between markets are carried once in effect, in order, whatever fails on the way."""
 
 import asyncio
+import copy
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from engine.house import DEAD_LETTERS, HOUSE
 from engine.kernel.outcome import FORBIDDEN, Rejected
 from engine.ledger.journal import JOURNAL
 from engine.ledger.user import USER as USER_ROOMS
-from engine.mail import INBOX, OUTBOX, TakeLetter
+from engine.mail import INBOX, OUTBOX, RenewInbox, TakeLetter
 from engine.ports import Answer, CommandSink
 from engine.registry import Registry, build_registry
 from engine.sequencer import Refused
@@ -21,7 +22,7 @@ from persistence.memory import MemoryLog, MemoryStore
 from runtime.writer.mail import MARK, RETRY_S
 from tests.engine.toys import ADA, TOY, Play
 from tests.runtime.writer.markets import MarketHere, Road, until_seen
-from tests.runtime.writer.writing import until
+from tests.runtime.writer.writing import ADMIN, until
 
 
 def toys() -> Registry:
@@ -224,6 +225,29 @@ async def test_a_market_that_has_forgotten_is_told_again(pair: Pair) -> None:
     await pair.far.start()
     await pair.tell("three")
     await pair.until_told("one", "two", "three")
+
+
+@pytest.mark.parametrize("anew", [["deux"], ["deux", "trois", "quatre"]])
+async def test_a_market_that_was_put_back_is_told_so_and_loses_no_letter(
+    pair: Pair, caplog: pytest.LogCaptureFixture, anew: list[str]
+) -> None:
+    """It gives numbers that others had. The other does not take them for the same, whether it has
+    more letters than are here or as many others; when staff say where they begin, it takes all."""
+    await pair.tell("one")
+    await until(lambda: pair.near.mail.counts.taken == 1)
+    backup = copy.deepcopy(pair.stores["near"])
+    backup.lease_until = 0
+    await pair.tell("two", "three")
+    await until(lambda: pair.near.mail.counts.taken == 3)
+    await pair.near.kill()
+    pair.stores["near"] = backup
+    await pair.near.start()
+    await pair.tell(*anew)
+    await until(lambda: pair.near.mail.counts.refused > 1)
+    assert any("`inbox.renew`" in message for message in caplog.messages)
+    await pair.until_told("one", "two", "three")
+    await pair.far.ask(RenewInbox(id="r", source="near", number=1), ADMIN)
+    await pair.until_told("one", "two", "three", *anew)
 
 
 async def test_answers_go_back_the_same_way(pair: Pair) -> None:
