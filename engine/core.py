@@ -183,13 +183,13 @@ class Core:
     def replay(self, record: Record) -> Room:
         """Apply a record of the log, without deciding anything. Returns its room."""
         assert record.position == self.position + 1, f"the log has a gap at {record.position}"
-        room = self._open(record.room)
+        room = self.rooms.get(record.room) or self._open(record.room)
         assert room is not None, f"position {record.position}: no domain for {record.room}"
         assert record.seq == room.seq + 1, f"{record.room} has a gap at seq {record.seq}"
         assert record.at >= self.last_at, f"time goes back at position {record.position}"
-        event = self.registry.event_decoder.decode(record.event)
         self.now = record.at
-        self._evolve(room, event)
+        if not room.hears_only:
+            self._evolve(room, self.registry.event_decoder.decode(record.event))
         self._enter(room, record)
         return room
 
@@ -244,14 +244,14 @@ class Core:
             self._evolve(room, event)
             if event.postings:
                 self._tell_owners(room, seq, event)
+        context = self.context(room.name, actor)
         if room.soft is not None and (touch := room.domain.touch.get(type(command))):
-            context = self.context(room.name, actor)
             self._aside += touch(room.soft, room.state, command, context)
         asked = command if isinstance(command, Command) else None
         if rejected:
             answer = refusal_as_result(rejected)
         else:
-            answer = self._answer(room, command, events, actor) if asked else b""
+            answer = _answer(room, command, events, context) if asked else b""
         user, react = actor.user, room.domain.react
         for event in events:
             body = encode(event)
@@ -266,20 +266,24 @@ class Core:
             )
             self._enter(room, record)
             applied.append(Applied(room, record, event))
-            for reaction in react(room.state, event, self.context(room.name, actor)):
+            for reaction in react(room.state, event, context):
                 self._pending.append((room, record.seq, reaction))
         return answer
 
     def _evolve(self, room: Room, event: Event) -> None:
         if event.postings:
             self.book.apply(event.postings, self.now)
+        if event.frees or event.claims:
+            self._change_claims(room, event)
+        evolve = room.domain.evolve.get(type(event))
+        if evolve is not None:
+            evolve(room.state, event, self.now)
+
+    def _change_claims(self, room: Room, event: Event) -> None:
         for key in event.frees:
             self._free(key, room.name)
         for key in event.claims:
             self._claim(key, room.name)
-        evolve = room.domain.evolve.get(type(event))
-        if evolve is not None:
-            evolve(room.state, event, self.now)
 
     def _claim(self, key: str, room: str) -> None:
         assert key not in self.claims, f"{key} is claimed twice"
@@ -309,12 +313,6 @@ class Core:
         self.position = record.position
         self.last_at = record.at
 
-    def _answer(self, room: Room, command: Any, events: Sequence[Event], actor: Actor) -> bytes:
-        """The reply's `result`, from the domain."""
-        context = self.context(room.name, actor)
-        answer = room.domain.result(room.state, command, events, context)
-        return encode(answer) if answer is not None else b"{}"
-
     def _tell_owners(self, room: Room, seq: int, event: Event) -> None:
         """Each transfer in or out of a wallet is a notice to its owner (accounts 12.4)."""
         for posting in event.postings:
@@ -335,20 +333,26 @@ class Core:
                     self._pending.append((room, seq, Notify(user, entry)))
 
     def _deliver(self, source: Room, seq: int, reaction: Reaction, applied: list[Applied]) -> None:
-        if isinstance(reaction, Dismiss):
+        # Most reactions are notices at home. To ask for the very type is cheaper than `isinstance`.
+        if type(reaction) is Notify and not self._abroad(room := user_room(reaction.user)):
+            self._write(room, reaction.event, applied)
+        elif isinstance(reaction, Dismiss):
             self._aside.append(reaction)
-            return
-        if isinstance(reaction, Hand):
+        elif isinstance(reaction, Hand):
             self._hand_over(source, seq, reaction, applied)
-            return
+        else:
+            self._post_or_send(source, seq, reaction, applied)
+
+    def _post_or_send(
+        self, source: Room, seq: int, reaction: Send | Notify, applied: list[Applied]
+    ) -> None:
+        """Decide a message now; if it goes to another market, or is a notice there, post it."""
         to_room = user_room(reaction.user) if isinstance(reaction, Notify) else reaction.room
         if market := self._abroad(to_room):
             letter = letter_of(reaction, split_address(to_room)[0], source.name, seq)
-            self._send(source, seq, Send(room_name(OUTBOX_DOMAIN, market), letter), applied)
-        elif isinstance(reaction, Notify):
-            self._write(to_room, reaction.event, applied)
-        else:
-            self._send(source, seq, reaction, applied)
+            reaction = Send(room_name(OUTBOX_DOMAIN, market), letter)
+        assert isinstance(reaction, Send), "a notice at home is written at once"
+        self._send(source, seq, reaction, applied)
 
     def _hand_over(self, source: Room, seq: int, letter: Hand, applied: list[Applied]) -> None:
         """Do what a letter says. If it cannot be done, the letters behind it must not wait."""
@@ -413,7 +417,11 @@ class Core:
         chain = chain_hash(
             room.key, room.hash, room.name, room.seq + 1, self.now, THE_HOUSE.user, body
         )
-        self._evolve(room, event)
+        if room.hears_only:
+            changes = event.postings or event.claims or event.frees
+            assert not changes, "a notice changes nothing"
+        else:
+            self._evolve(room, event)
         record = Record(
             self.position + 1, room.name, room.seq + 1, self.now, THE_HOUSE.user, body, chain
         )
@@ -436,6 +444,12 @@ def _told(decided: Sequence[Event] | Noted) -> tuple[Rejected | None, Sequence[E
 
 
 _NO_COMMAND = ("", "", b"")
+
+
+def _answer(room: Room, command: Any, events: Sequence[Event], context: StepContext) -> bytes:
+    """The reply's `result`, from the domain."""
+    answer = room.domain.result(room.state, command, events, context)
+    return encode(answer) if answer is not None else b"{}"
 
 
 def _with_receipt(answer: bytes, chain: str) -> bytes:

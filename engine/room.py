@@ -18,7 +18,18 @@ NO_KEY = hmac_key(b"")
 class Room:
     """One unit of order: its state, and where its log stands."""
 
-    __slots__ = ("domain", "has_timers", "hash", "key", "name", "seq", "soft", "state", "tail")
+    __slots__ = (
+        "domain",
+        "has_timers",
+        "hash",
+        "hears_only",
+        "key",
+        "name",
+        "seq",
+        "soft",
+        "state",
+        "tail",
+    )
 
     def __init__(self, name: str, domain: Domain, key: HmacKey = NO_KEY) -> None:
         self.name = name
@@ -26,6 +37,9 @@ class Room:
         """What its receipts are hashed with."""
         self.domain = domain
         self.has_timers = domain.due is not never
+        self.hears_only = not domain.decide and not domain.evolve
+        """Whether nothing but notices comes here, as to half of all records. They change nothing,
+        so nobody need read them to replay them."""
         self.state = domain.initial()
         self.soft = domain.soft() if domain.soft else None
         self.seq = 0

@@ -213,8 +213,9 @@ class Sequencer:
             self._gate(Refused(to, command.id, outcome.rejected))
         else:
             self._gate(Accepted(to, command.id, outcome.room, outcome.seq, now, outcome.result))
-        # The answer goes before the end of the connection that it goes to.
-        self._tell(outcome)
+        if outcome.aside:
+            # The answer goes before the end of the connection that it goes to.
+            self._tell(outcome)
 
     def presence(self, user: str, online: bool, now: Millis) -> None:
         """A user's first session has come or the last has gone (auction X10)."""
@@ -331,6 +332,7 @@ class Sequencer:
 
     def _write(self, outcome: Outcome) -> None:
         batch = self._open_batch()
+        touched: dict[str, None] = {}
         for applied in outcome.applied:
             record = applied.record
             batch.records.append(record)
@@ -342,8 +344,9 @@ class Sequencer:
             if domain.regroups is not nobody:
                 for user in domain.regroups(applied.room.state, applied.event):
                     self._regrouped[record.room, user] = None
+            if applied.room.has_timers:
+                touched[record.room] = None
         self.backlog += len(outcome.applied)
-        touched = {applied.room.name for applied in outcome.applied if applied.room.has_timers}
         for name in touched:
             self._arm(name)
 

@@ -6,19 +6,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.contract import Outage, Presence, Wake, presence_key
+from engine.contract import Notify, Outage, Presence, Wake, presence_key
 from engine.core import Core, Outcome
 from engine.house import DEAD_LETTERS, DeadLetter
 from engine.kernel.actor import ADMIN, THE_HOUSE, Actor
 from engine.kernel.limits import REACTIONS_MAX, TAIL_RECORDS
 from engine.kernel.outcome import Rejected
-from engine.kernel.posting import Hold, Transfer
+from engine.kernel.posting import Hold, Release, Transfer
 from engine.kernel.record import CHAIN_START, chain_hash
 from engine.ledger.accounts import external, wallet
 from engine.ledger.commands import Deposit
 from engine.ledger.events import EntryPosted
+from engine.ledger.user import USER
+from engine.registry import build_registry
 from engine.snapshot import digest
-from tests.engine.toys import ADA, START, Notice, Play, Told, toy_core
+from tests.engine.toys import ADA, START, TOY, Notice, Play, Told, toy_core
 
 ids = count(1)
 
@@ -356,6 +358,29 @@ def test_replay_makes_the_same_state() -> None:
     assert digest(twin) == digest(core)
     assert (twin.now, twin.watchers) == (core.now, core.watchers)
     assert twin.rooms["toy:t1"].tail == core.rooms["toy:t1"].tail
+
+
+def test_a_notice_is_replayed_without_being_read() -> None:
+    """Half of a log is notices: what they say makes no state, whatever it is."""
+    core, twin = toy_core(), toy_core()
+    for a in _play(core, notify=("bob",)).applied:
+        is_notice = a.room.name == "user:bob"
+        twin.replay(msgspec.structs.replace(a.record, event=b"?") if is_notice else a.record)
+    assert digest(twin) == digest(core)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"postings": (Release("bob", "NGN", "toy:t1"),)}, {"claims": ("key",)}, {"frees": ("key",)}],
+    ids=["postings", "claims", "frees"],
+)
+def test_a_notice_changes_nothing(change: dict[str, Any]) -> None:
+    """A domain that moves money by a notice is found out at once, not at the next replay."""
+    notice = Notify("bob", Notice(text="hi", **change))
+    domain = msgspec.structs.replace(TOY, react=lambda *_: [notice])
+    core = Core(build_registry([domain, USER]), {})
+    with pytest.raises(AssertionError, match="a notice changes nothing"):
+        _play(core)
 
 
 def test_a_log_with_a_gap_is_not_replayed() -> None:
