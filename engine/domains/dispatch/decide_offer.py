@@ -103,7 +103,7 @@ def _taken(state: Zone, job: Job, offer: str) -> list[Event]:
     return [e.OffersTaken(order=job.terms.order, offers=others)] if others else []
 
 
-def assigned_from_neighbour(state: Zone, job: Job, ctx: Context) -> list[Event]:
+def assigned_from_neighbour(state: Zone, job: Job, ctx: Context, rating: int | None) -> list[Event]:
     """The driver's own zone has said yes."""
     claim = job.claim
     assert claim is not None, "looked at before"
@@ -115,6 +115,8 @@ def assigned_from_neighbour(state: Zone, job: Job, ctx: Context) -> list[Event]:
             offer=claim.offer,
             driver_zone=claim.zone,
             claim=claim.id,
+            reason=claim.reason,
+            rating=rating,
             pickup_by=ctx.now + NO_PICKUP_MS,
             claims=(job_key(claim.driver),),
         )
@@ -124,7 +126,13 @@ def assigned_from_neighbour(state: Zone, job: Job, ctx: Context) -> list[Event]:
 
 
 def claim_asked(
-    job: Job, driver: str, zone: str, cause: e.AssignCause, ctx: Context, offer: str = ""
+    job: Job,
+    driver: str,
+    zone: str,
+    cause: e.AssignCause,
+    ctx: Context,
+    offer: str = "",
+    reason: str = "",
 ) -> e.ClaimAsked:
     """Ask the driver's own zone; nobody is assigned before it says yes.
 
@@ -138,6 +146,7 @@ def claim_asked(
         until=ctx.now + CLAIM_WAIT_MS,
         cause=cause,
         offer=offer,
+        reason=reason,
     )
 
 

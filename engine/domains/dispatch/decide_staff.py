@@ -63,7 +63,7 @@ def assign(state: Zone, command: c.AssignDriver, ctx: Context) -> Decision:
         zone = _zone_of(command, ctx)
         if zone in ("", state.zone):
             return not_eligible("this driver is offline")
-        return [claim_asked(job, command.driver, zone, "MANUAL", ctx)]
+        return [claim_asked(job, command.driver, zone, "MANUAL", ctx, reason=command.reason)]
     if driver.state == "BUSY":
         return Rejected(DRIVER_BUSY, "this driver has a job")
     return assigned(state, job, command.driver, "MANUAL", ctx, reason=command.reason)

@@ -296,6 +296,8 @@ class ClaimAsked(Event, frozen=True, tag="dispatch.claim_asked"):
     until: Millis
     cause: AssignCause
     offer: str = ""
+    reason: str = ""
+    """Why operators want this driver."""
 
 
 class ClaimFailed(Event, frozen=True, tag="dispatch.claim_failed"):
@@ -384,6 +386,8 @@ class DriverAssigned(Event, frozen=True, tag="dispatch.driver_assigned"):
     """After this operators are told."""
     elsewhere: tuple[str, ...] = ()
     """Offers of neighbours that end by this."""
+    rating: int | None = None
+    """As the driver's own zone says, if it is not this one."""
 
 
 class DriverReleased(Event, frozen=True, tag="dispatch.driver_released"):

@@ -133,7 +133,9 @@ def on_claim_asked(state: Zone, event: e.ClaimAsked, _: Millis) -> None:
     job = state.jobs[event.order]
     assert job.claim is None, "dispatch INV-1: two are being claimed"
     job.claims += 1
-    job.claim = Claim(event.claim, event.driver, event.driver_zone, event.cause, event.offer)
+    job.claim = Claim(
+        event.claim, event.driver, event.driver_zone, event.cause, event.offer, event.reason
+    )
     if event.offer:
         end_offer(state, event.offer, "CLAIMING")
     state.agenda.put("claim", event.order, event.until)

@@ -65,6 +65,8 @@ class DriverClaimed(Message, frozen=True, tag="dispatch.driver_claimed"):
     order: str
     claim: str
     driver: str
+    rating: int | None = None
+    """What the customer is told of them (T2)."""
 
 
 class ClaimRefused(Message, frozen=True, tag="dispatch.claim_refused"):

@@ -111,7 +111,7 @@ def driver_claimed(state: Zone, message: m.DriverClaimed, ctx: Context) -> Decis
         if ctx.claimed_by(job_key(claim.driver)):
             # Who is online in two markets may have got a job of this one meanwhile.
             return claim_failed(state, job, claim, "DRIVER_BUSY", ctx)
-        return assigned_from_neighbour(state, job, ctx)
+        return assigned_from_neighbour(state, job, ctx, message.rating)
     if job is not None and job.driver_claim == message.claim and not job.money:
         return ()
     return [

@@ -264,7 +264,8 @@ def _on_claim_answered(state: Zone, event: e.ClaimAnswered, ctx: Context) -> Rea
     if not event.granted:
         cause: Any = event.cause
         return (Send(room, m.ClaimRefused(zone=zone, cause=cause, **about)),)
-    told: list[Reaction] = [Send(room, m.DriverClaimed(zone=zone, **about))]
+    rating = state.drivers[event.driver].rating
+    told: list[Reaction] = [Send(room, m.DriverClaimed(zone=zone, rating=rating, **about))]
     return told + _elsewhere(event.driver, event.elsewhere, is_offline=False)
 
 
@@ -306,7 +307,7 @@ def _on_assigned(state: Zone, event: e.DriverAssigned, ctx: Context) -> Reaction
             "DRIVER_ASSIGNED",
             driver=event.driver,
             driver_zone=event.driver_zone or state.zone,
-            rating=None if event.driver_zone else state.drivers[event.driver].rating,
+            rating=event.rating if event.driver_zone else state.drivers[event.driver].rating,
         ),
         Notify(at_zone(event.driver, event.driver_zone), notice),
         *_to_both(job, ctx, "DRIVER_ASSIGNED"),

@@ -49,6 +49,7 @@ class Claim(Struct, frozen=True):
     zone: str
     cause: AssignCause
     offer: str
+    reason: str = ""
 
 
 class Job(Struct):

@@ -27,6 +27,7 @@ from tests.engine.domains.dispatch.cast import (
     BEN,
     BOSS,
     CAT,
+    CUSTOMER,
     KEEPER,
     MOD,
     accept_order,
@@ -46,6 +47,7 @@ from tests.engine.domains.dispatch.cast import (
     override,
     pick_up,
     ping,
+    rate,
     release,
     retry,
     returned,
@@ -116,8 +118,11 @@ def test_a_job_with_a_neighbours_driver_can_end_in_every_way(border: House) -> N
 
 
 def test_the_customer_sees_a_neighbours_driver(border: House) -> None:
-    """T4: the driver's own zone tells of the position, from the assignment until the return."""
+    """T2, T4: the driver's own zone tells of the position, from the assignment until the return,
+    and of the rating."""
+    border.given((BOSS, rate(BEN, 480, "z2")))
     searching(border).given((BEN, take(offer_to(border, BEN)))).advance(PING_MS)
+    assert border.view(CUSTOMER, "delivery:o1")["driver"]["rating"] == 480
     border.when(BEN, ping(north(2_990))).then_accepted()
     assert {told.room for told in border.soft()} == {OTHER, "delivery:o1"}
     border.given((BEN, pick_up()), (MOD, fail())).advance(PING_MS)
@@ -140,11 +145,12 @@ def test_who_gets_busy_or_leaves_ends_offers_of_neighbours(border: House) -> Non
 
 
 def test_operators_assign_a_neighbours_driver(border: House) -> None:
-    """MANUAL over the border, and DRIVER_NOT_ELIGIBLE when nobody knows the driver."""
+    """MANUAL over the border, with the reason; DRIVER_NOT_ELIGIBLE when nobody knows the driver."""
     searching(border)
     border.given((BEN, decline(offer_to(border, BEN))))
     border.when(MOD, assign(CAT)).then_rejected("DRIVER_NOT_ELIGIBLE")
-    border.when(MOD, assign(BEN)).then(e.DriverAssigned, cause="MANUAL", driver_zone="z2")
+    border.when(MOD, assign(BEN, reason="by phone"))
+    border.then(e.DriverAssigned, cause="MANUAL", driver_zone="z2", reason="by phone")
 
 
 def test_batches_take_neighbours_in(border: House) -> None:
