@@ -11,8 +11,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import starmap
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import astuple
 
@@ -32,7 +34,10 @@ from persistence.order import (
     raise_if_room_archived,
     room_begins_late,
 )
+from persistence.sqlite_snapshots import forget_some, in_parts, load_latest, save_end, save_part
 from persistence.sqlite_thread import SqliteThread, not_allowed
+
+T = TypeVar("T")
 
 # Text goes in and comes out as bytes: SQLite does the cast, and Python decodes nothing.
 COLUMNS = """position, room, seq, at, actor, CAST(event AS BLOB), hash, command_id, command_hash,
@@ -42,8 +47,6 @@ INSERT = """INSERT INTO events VALUES
 READ = f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?"
 READ_ROOM = f"SELECT {COLUMNS} FROM events WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?"
 LAST = "SELECT position, at FROM events ORDER BY position DESC LIMIT 1"
-FORGET_SNAPSHOTS = """DELETE FROM snapshots WHERE position NOT IN
-                      (SELECT position FROM snapshots ORDER BY position DESC LIMIT 2)"""
 
 SAVE_MARK = """INSERT INTO marks VALUES (?, ?) ON CONFLICT (name)
                DO UPDATE SET position = max(position, excluded.position)"""
@@ -135,29 +138,25 @@ class SqliteLog:
         return await self._reader.run(lambda connection: _last(connection)[0])
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            self._begin(connection)
-            assert snapshot.position <= self._head, "a snapshot holds what is durable, no more"
-            row = (snapshot.position, snapshot.data, self._clock())
-            connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", row)
-            connection.execute(FORGET_SNAPSHOTS)
-            connection.execute("COMMIT")
-
-        await self._writer.run(work)
+        position = snapshot.position
+        assert position <= self._head, "a snapshot holds what is durable, no more"
+        *parts, end = in_parts(snapshot.data)
+        for number, part in enumerate(parts):
+            await self._change(partial(save_part, position=position, part=number, data=part))
+        number, at = len(parts), self._clock()
+        await self._change(partial(save_end, position=position, part=number, data=end, at=at))
+        while await self._change(forget_some):
+            pass
 
     async def load_snapshot(self) -> Snapshot | None:
-        sql = "SELECT position, data FROM snapshots ORDER BY position DESC LIMIT 1"
-        row = await self._reader.run(lambda connection: connection.execute(sql).fetchone())
-        return row and Snapshot(*row)
+        return await self._reader.run(load_latest)
 
     async def save_mark(self, name: str, position: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            self._begin(connection)
             assert position <= self._head, "a mark stands at what is durable"
             connection.execute(SAVE_MARK, (name, position))
-            connection.execute("COMMIT")
 
-        await self._writer.run(work)
+        await self._change(work)
 
     async def load_mark(self, name: str) -> int:
         sql = "SELECT position FROM marks WHERE name = ?"
@@ -174,6 +173,17 @@ class SqliteLog:
         return await self._reader.run(
             lambda connection: list(starmap(Record, connection.execute(sql, arguments)))
         )
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make a change in a transaction of its own."""
+
+        def work(connection: sqlite3.Connection) -> T:
+            self._begin(connection)
+            done = change(connection)
+            connection.execute("COMMIT")
+            return done
+
+        return await self._writer.run(work)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Open a transaction that only the owner gets."""

@@ -13,6 +13,7 @@ import pytest
 from engine.ports import Snapshot
 from persistence.errors import CorruptLog, LeaseHeld, LogUnavailable
 from persistence.sqlite import SqliteLog
+from persistence.sqlite_snapshots import PART_BYTES
 from tests.persistence.samples import START, batch, record
 
 OWNER_FOR_EVER = """
@@ -173,6 +174,37 @@ async def test_only_two_snapshots_stay(path: Path, log: SqliteLog) -> None:
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT position, saved_at FROM snapshots ORDER BY 1").fetchall()
     assert rows == [(2, START), (3, START)]
+
+
+def large(fill: bytes) -> bytes:
+    """A snapshot of several parts."""
+    return fill * (2 * PART_BYTES + 1)
+
+
+async def test_a_large_snapshot_does_not_hold_up_commits(log: SqliteLog) -> None:
+    """What is appended meanwhile is durable before it is; it is whole in the end."""
+    await log.append(batch(1, 3))
+    saving = asyncio.create_task(log.save_snapshot(Snapshot(3, large(b"s"))))
+    await asyncio.sleep(0)
+    await log.append(batch(4, 6))
+    assert not saving.done()
+    assert await log.load_snapshot() is None, "it counts when its end is there"
+    await saving
+    assert await log.load_snapshot() == Snapshot(3, large(b"s"))
+
+
+async def test_parts_of_old_snapshots_do_not_stay(path: Path, log: SqliteLog) -> None:
+    """Nor do those of one that was never ended, nor of one that was saved again and is smaller."""
+    await log.append(batch(1, 6))
+    for position, data in ((2, large(b"2")), (4, large(b"4")), (5, large(b"5")), (5, b"five")):
+        await log.save_snapshot(Snapshot(position, data))
+        assert await log.load_snapshot() == Snapshot(position, data)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO snapshot_parts VALUES (3, 0, 'never ended')")
+    await log.save_snapshot(Snapshot(6, large(b"6")))
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT position, part FROM snapshot_parts ORDER BY 1, 2")
+        assert rows.fetchall() == [(6, 0), (6, 1)]
 
 
 async def test_renew_stamps_the_clock(log: SqliteLog) -> None:
