@@ -11,7 +11,11 @@ from bench.report import Document, grid, save, text
 from bench.result import TARGETS, Report, Row, Table
 from testkit.postgres import PostgresServer
 
+DIFFERENCES = {TARGETS[name].what for name in ("hop p50", "hop p99", "memory")}
+"""So small where everything is tiny, that noise may make them nothing or less."""
 
+
+@pytest.mark.xdist_group("cluster")
 def test_everything_is_measured(
     postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -22,7 +26,7 @@ def test_everything_is_measured(
     document = msgspec.json.decode((tmp_path / "latest.json").read_bytes(), type=Document)
     assert not document.missing
     assert {row.what for row in document.rows} == {target.what for target in TARGETS.values()}
-    assert all(row.value > 0 for row in document.rows)
+    assert all(row.value > 0 for row in document.rows if row.what not in DIFFERENCES)
     assert len(document.tables) == len(SECTIONS)
     assert all(len(line) <= len(table.head) for table in document.tables for line in table.lines)
     told = {"date", "machine", "python", "Postgres", "took", "meanwhile"}
