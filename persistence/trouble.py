@@ -21,7 +21,7 @@ class Trouble:
         self._since_s: float | None = None
         self._said_s = 0.0
 
-    def met(self, problem: BaseException) -> None:
+    def met(self, problem: BaseException | str) -> None:
         """It has failed."""
         now_s = self._clock_s()
         if self._since_s is None:

@@ -152,6 +152,9 @@ class WorldCollector(Collector):
             for name, counts in worlds
             for outcome in ("taken", "retried", "refused")
         ]
+        waiting = [Sample(counts.mail.waiting, (name,)) for name, counts in worlds]
+        text = "Letters to other markets that these have not taken"
+        yield gauge("mail_waiting", text, waiting, MARKET)
         text = "Letters to other markets, by what they made of them"
         yield counter("mail", text, mail, MARKET, "outcome")
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct
 from typing_extensions import override
 
+from engine.kernel.outcome import UNAVAILABLE, Rejected
 from engine.mail import TakeLetter
 from engine.ports import Answer, CommandSink, FanOut, Peer
 from engine.registry import Registry
+from engine.sequencer import Refused
 from persistence.bus.far_writer import FarWriter
 from runtime.clock import wall_ms
-from runtime.writer.answers import unavailable
 from runtime.writer.house_commands import answered
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,10 @@ class Peers(Peer):
     @override
     async def take(self, market: str, letter: TakeLetter) -> Answer:
         sink = self._here(market) or self._over_redis(market)
-        return await answered(sink, letter) if sink else unavailable(letter.id)
+        if sink is None:
+            what = f"there is no market {market}: misspelt? `outcry shards` shows all"
+            return Refused(None, letter.id, Rejected(UNAVAILABLE, what))
+        return await answered(sink, letter)
 
     async def close(self) -> None:
         """Let go of Redis."""

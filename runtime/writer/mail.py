@@ -19,8 +19,9 @@ from engine.kernel.outside import Forward
 from engine.kernel.record import Record
 from engine.mail import OTHER_HISTORY, OUT_OF_ORDER, OUTBOX_DOMAIN, LetterSent, TakeLetter
 from engine.ports import Answer, CommandSink, EventLog, Peer
-from engine.sequencer import Accepted, Errands
+from engine.sequencer import Accepted, Errands, Refused
 from persistence.errors import Archived, LogError
+from persistence.trouble import Trouble
 from runtime.writer.answers import unavailable
 from runtime.writer.house_commands import answered
 
@@ -45,6 +46,8 @@ Pause = Callable[[float], Awaitable[object]]
 class MailCounts(Struct):
     """What the metrics page tells."""
 
+    waiting: int = 0
+    """Written and not yet taken."""
     taken: int = 0
     retried: int = 0
     refused: int = 0
@@ -54,10 +57,13 @@ class MailCounts(Struct):
 class _Route:
     """The way to one market."""
 
-    __slots__ = ("news", "problems", "saved", "taken")
+    __slots__ = ("news", "problems", "saved", "sent", "taken", "trouble")
 
-    def __init__(self) -> None:
+    def __init__(self, source: str, market: str) -> None:
         self.news = asyncio.Event()
+        self.trouble = Trouble(logger, f"letters of {source} for {market} wait")
+        self.sent = 0
+        """The number of the last letter that stands in the outbox."""
         self.taken: int | None = None
         """The number of the last letter that the market has taken; None until the mark is read."""
         self.saved = 0
@@ -101,29 +107,36 @@ class MailRunner:
 
     def recovered(self, core: Core) -> None:
         """`ports.World.recovered`."""
-        for name in core.rooms:
+        for name, room in core.rooms.items():
             kind, market = split_room(name)
-            if kind == OUTBOX_DOMAIN:
-                self._wake(market)
+            if kind == OUTBOX_DOMAIN and (route := self._wake(market)):
+                route.sent = room.state.number
+        self._count()
 
     def send_out(self, errands: Errands) -> None:
         """`ports.World.send_out`."""
         for errand in errands.errands:
-            if isinstance(errand, Forward):
-                self._wake(errand.market)
+            if isinstance(errand, Forward) and (route := self._wake(errand.market)):
+                route.sent += 1
+        self._count()
 
     # Inside.
 
-    def _wake(self, market: str) -> None:
+    def _count(self) -> None:
+        routes = self._routes.values()
+        self.counts.waiting = sum(route.sent - (route.taken or 0) for route in routes)
+
+    def _wake(self, market: str) -> _Route | None:
         if self._is_stopped:
-            return
+            return None
         route = self._routes.get(market)
         if route is None:
             if not self._tasks:
                 self._tasks.append(asyncio.create_task(self._keep_marks()))
-            route = self._routes[market] = _Route()
+            route = self._routes[market] = _Route(self._market, market)
             self._tasks.append(asyncio.create_task(self._serve(market, route)))
         route.news.set()
+        return route
 
     async def _serve(self, market: str, route: _Route) -> None:
         while True:
@@ -143,6 +156,7 @@ class MailRunner:
             try:
                 if route.taken is None:
                     route.taken = route.saved = await self._log.load_mark(f"{MARK}:{market}")
+                    self._count()
                 # Nothing else is in an outbox, so a letter's number is its seq.
                 outbox = room_name(OUTBOX_DOMAIN, market)
                 before, records = await self._after(outbox, route.taken)
@@ -191,7 +205,9 @@ class MailRunner:
                 return
             route.taken = letter.number
             self.counts.taken += 1
+            self._count()
         route.problems = 0
+        route.trouble.over()
 
     async def _take(self, market: str, letter: TakeLetter) -> Answer:
         try:
@@ -200,19 +216,18 @@ class MailRunner:
         except TimeoutError:
             return unavailable(letter.id)
         except Exception as problem:
-            logger.warning("%s cannot be reached: %s", market, problem)
-            return unavailable(letter.id)
+            return Refused(None, letter.id, Rejected(UNAVAILABLE, f"not reached: {problem!r}"))
 
     def _note(self, market: str, letter: TakeLetter, route: _Route, refusal: Rejected) -> None:
         """Say what is wrong."""
-        name = f"letter {letter.number} for {market}"
         if refusal.code.name == OTHER_HISTORY.name:
             self._tell_apart(market, letter.number - 1)
         elif refusal.code.name not in EXPECTED:
             self.counts.refused += 1
+            name = f"letter {letter.number} for {market}"
             logger.error("%s is refused, which is a bug: %s", name, refusal)
-        elif not route.problems:
-            logger.warning("%s is not taken yet: %s", name, refusal.message)
+        elif refusal.code.name != OUT_OF_ORDER.name:
+            route.trouble.met(refusal.message)
 
     async def _find_place(
         self, market: str, letter: TakeLetter, route: _Route, refusal: Rejected

@@ -137,15 +137,19 @@ async def test_the_taker_is_killed_when_it_has_taken(pair: Pair) -> None:
     assert pair.road.taken.count(("far", 2)) == 2
 
 
-async def test_the_taker_is_away_for_a_while(pair: Pair) -> None:
+async def test_the_taker_is_away_for_a_while(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     """Letters wait, longer each time up to a bound, and then go on where they were."""
     await pair.far.kill()
     await pair.tell("one", "two")
     await until(lambda: pair.near.waits.count(RETRY_S[-1]) >= 2)
+    assert pair.near.mail.counts.waiting == 2
     assert list(RETRY_S) == [wait for wait in RETRY_S if wait in pair.near.waits]
     assert max(pair.near.waits) == RETRY_S[-1]
     await pair.far.start()
     await pair.until_told("one", "two")
+    await until(lambda: not pair.near.mail.counts.waiting)
+    [said] = [message for message in caplog.messages if "for far wait" in message]
+    assert said.startswith("letters of near for far wait: ")
 
 
 async def test_a_letter_that_gets_lost_holds_up_those_behind_it(pair: Pair) -> None:
