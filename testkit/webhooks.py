@@ -91,6 +91,68 @@ def paystack_event(paid: Paid) -> Json:
     return {"event": "charge.success" if paid.is_captured else "charge.failed", "data": charge}
 
 
+def stripe_dispute(paid: Paid, stage: str) -> Json:
+    """https://docs.stripe.com/api/disputes/object: it names the payment, and not its metadata."""
+    dispute = {
+        "id": f"dp_{paid.event}",
+        "object": "dispute",
+        "amount": paid.amount,
+        "charge": f"ch_{paid.id}",
+        "currency": paid.currency.lower(),
+        "metadata": {},
+        "payment_intent": f"pi_{paid.id}",
+        "reason": "fraudulent",
+        "status": {"opened": "needs_response"}.get(stage, stage),
+    }
+    kind = "created" if stage == "opened" else "closed"
+    return {
+        "id": "evt_9",
+        "object": "event",
+        "data": {"object": dispute},
+        "type": f"charge.dispute.{kind}",
+    }
+
+
+def razorpay_dispute(paid: Paid, stage: str) -> Json:
+    """https://razorpay.com/docs/webhooks/disputes: the dispute, and its payment beside it."""
+    event = razorpay_event(paid)
+    dispute = {
+        "id": f"disp_{paid.event}",
+        "entity": "dispute",
+        "payment_id": f"pay_{paid.id}",
+        "amount": paid.amount,
+        "currency": paid.currency,
+        "amount_deducted": paid.amount if stage == "lost" else 0,
+        "reason_code": "fraudulent",
+        "phase": "chargeback",
+        "status": {"opened": "open"}.get(stage, stage),
+    }
+    kind = "created" if stage == "opened" else stage
+    payload = event["payload"] | {"dispute": {"entity": dispute}}
+    parts = {"event": f"payment.dispute.{kind}", "contains": ["payment", "dispute"]}
+    return event | parts | {"payload": payload}
+
+
+def paystack_dispute(paid: Paid, stage: str) -> Json:
+    """https://paystack.com/docs/payments/disputes: it holds its transaction."""
+    dispute = {
+        "id": int(paid.event),
+        "refund_amount": paid.amount,
+        "currency": paid.currency,
+        "status": "awaiting-merchant-feedback" if stage == "opened" else "resolved",
+        "resolution": {"lost": "merchant-accepted", "won": "declined"}.get(stage),
+        "category": "fraudulent",
+        "transaction": paystack_event(paid)["data"],
+    }
+    kind = "create" if stage == "opened" else "resolve"
+    return {"event": f"charge.dispute.{kind}", "data": dispute}
+
+
+DISPUTES = {
+    "stripe": stripe_dispute,
+    "razorpay": razorpay_dispute,
+    "paystack": paystack_dispute,
+}
 MAKERS = {"stripe": stripe_event, "razorpay": razorpay_event, "paystack": paystack_event}
 
 

@@ -123,6 +123,19 @@ class AskPayment(Errand, frozen=True):
     purpose: str
 
 
+class AskPayer(Errand, frozen=True):
+    """A payment provider is to be asked whose payment it was that is disputed. The answer comes
+    back as `ledger.provider_dispute`, with the same facts."""
+
+    provider: str
+    payment: str
+    dispute: str
+    stage: str
+    amount: int
+    currency: str
+    reason: str
+
+
 class Compose(Errand, frozen=True):
     """A sentence is wanted from the text provider. What it says comes back as a command of the
     house: `answer` is the command's type, its fields are `fields` and `text`."""

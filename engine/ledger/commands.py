@@ -6,12 +6,12 @@ from msgspec import Meta
 
 from engine.contract import Command, Reason
 from engine.kernel.actor import ADMIN, MANAGER, SIGNED_IN, SYSTEM, Actor
-from engine.kernel.ids import END, ROOM_LETTERS, Id, room_name
+from engine.kernel.ids import END, ID_LETTERS, ROOM_LETTERS, Id, room_name
 from engine.kernel.limits import PAYOUT_BATCH_MAX
 from engine.kernel.money import AMOUNT_MAX, Amount, Bps, Currency, SignedAmount
 from engine.kernel.time import Moment
 from engine.ledger.accounts import PayableKind
-from engine.ledger.events import DifferenceCause, Movement
+from engine.ledger.events import DifferenceCause, DisputeStage, Movement
 from engine.ledger.rates import ServiceType
 
 WALLET = "wallet"
@@ -198,6 +198,22 @@ class ChargeBack(LedgerCommand, frozen=True, tag="ledger.charge_back"):
     """Who had paid."""
     amount: Amount
     purpose: Purpose = WALLET
+    reason: Reason = ""
+
+
+class ProviderDispute(LedgerCommand, frozen=True, tag="ledger.provider_dispute"):
+    """What a provider says of a dispute; the signature has been checked. One that is lost is booked
+    as a chargeback (accounts 12.6)."""
+
+    ROLES: ClassVar = frozenset({SYSTEM})
+    provider: Id
+    payment: Id
+    dispute: Id
+    stage: DisputeStage
+    amount: Amount
+    user: Annotated[str, Meta(pattern=rf"^({ID_LETTERS})?{END}")] = ""
+    """Who paid; empty: the provider has not said, and is asked."""
+    purpose: Annotated[str, Meta(pattern=rf"^({WALLET}|{ROOM_LETTERS})?{END}")] = ""
     reason: Reason = ""
 
 

@@ -31,10 +31,18 @@ RECOVERY = "debt_recovered"
 def charge_back(_: Journal, command: c.ChargeBack, ctx: Context) -> Decision:
     """The provider has taken it already. A payment that was for a deal is borne by those who had
     the money, which its escrow decides; one into a wallet by its owner."""
-    deal = _deal_of(command, ctx)
+    deal = deal_of(command, ctx)
     own = deal is not None and is_party(deal, ctx.actor.user)
     if own or command.user == ctx.actor.user:
         return Rejected(FORBIDDEN, "it is your own money; another person decides it")
+    if refusal := unbookable(command, deal, ctx):
+        return refusal
+    return [booked(command, deal, ctx)] if command.reason else reason_required()
+
+
+def unbookable(command: c.ChargeBack, deal: Escrow | None, ctx: Context) -> Rejected | None:
+    """Why it cannot be: nobody has heard of the payment, it was for something else, or it is
+    booked."""
     if not ctx.claimed_by(f"payment:{command.provider}:{command.payment}"):
         return _unknown(command)
     if deal is not None and deal.payment not in ("", command.payment):
@@ -42,37 +50,41 @@ def charge_back(_: Journal, command: c.ChargeBack, ctx: Context) -> Decision:
     if deal is not None and command.amount > deal.terms.total:
         total = deal.terms.total
         return Rejected(MALFORMED, f"the deal was paid with {total}", {"field": "amount"})
-    claim = f"chargeback:{command.provider}:{command.payment}"
-    if ctx.claimed_by(claim):
+    if ctx.claimed_by(_claim(command)):
         return Rejected(
             DUPLICATE_REFERENCE,
             f"payment {command.payment!r} has been charged back before",
             {"field": "payment"},
         )
-    if not command.reason:
-        return reason_required()
+    return None
+
+
+def _claim(command: c.ChargeBack) -> str:
+    return f"chargeback:{command.provider}:{command.payment}"
+
+
+def booked(command: c.ChargeBack, deal: Escrow | None, ctx: Context) -> e.ChargedBack:
+    """What stands in the wallet of whoever paid is taken, unless a deal bears it."""
     taken = 0
     if deal is None:
         taken = min(command.amount, max(ctx.ledger.available(command.user, command.currency), 0))
-    return [
-        e.ChargedBack(
-            provider=command.provider,
-            payment=command.payment,
-            user=command.user,
-            amount=command.amount,
-            currency=command.currency,
-            purpose=command.purpose,
-            reason=command.reason,
-            by=ctx.actor.user,
-            deal=deal.terms.room if deal else "",
-            taken=taken,
-            claims=(claim,),
-            postings=() if deal else _from_payer(command, taken),
-        )
-    ]
+    return e.ChargedBack(
+        provider=command.provider,
+        payment=command.payment,
+        user=command.user,
+        amount=command.amount,
+        currency=command.currency,
+        purpose=command.purpose,
+        reason=command.reason,
+        by=ctx.actor.user,
+        deal=deal.terms.room if deal else "",
+        taken=taken,
+        claims=(_claim(command),),
+        postings=() if deal else _from_payer(command, taken),
+    )
 
 
-def _deal_of(command: c.ChargeBack, ctx: Context) -> Escrow | None:
+def deal_of(command: c.ChargeBack, ctx: Context) -> Escrow | None:
     """The escrow that the payment went into; an auction's is named after it."""
     kind, id_ = split_room(command.purpose)
     room = command.purpose if kind == DOMAIN else room_name(DOMAIN, f"{kind}.{id_}")

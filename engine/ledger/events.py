@@ -12,6 +12,7 @@ PayoutStatus = Literal["requested", "postponed", "paid", "failed"]
 RefundStatus = Literal["started", "paid"]
 PendingOutcome = Literal["captured", "failed", "expired"]
 DifferenceCause = Literal["MISSING_HERE", "MISSING_THERE", "AMOUNT_DIFFERS"]
+DisputeStage = Literal["opened", "lost", "won"]
 Movement = Literal["capture", "refund", "chargeback"]
 
 
@@ -312,6 +313,22 @@ class ChargedBack(Event, frozen=True, tag="ledger.charged_back"):
     """The escrow that decides who bears it; empty: whoever paid."""
     taken: int = 0
     """What of it was in the payer's wallet, if no deal bears it. They owe the rest."""
+
+
+class DisputeChanged(Event, frozen=True, tag="ledger.dispute_changed"):
+    """A payer disputes a payment at their bank, or the bank has decided (accounts 12.6)."""
+
+    provider: str
+    payment: str
+    dispute: str
+    """The provider's own id of it."""
+    stage: DisputeStage
+    user: str
+    """Who paid; empty as long as the provider has not said."""
+    amount: int
+    currency: str
+    purpose: str
+    reason: str
 
 
 class DebtRecovered(Event, frozen=True, tag="ledger.debt_recovered"):

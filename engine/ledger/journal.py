@@ -16,6 +16,7 @@ from engine.ledger import commands as c
 from engine.ledger import decide_chargeback as chargeback
 from engine.ledger import decide_payout as payout
 from engine.ledger import decide_pending as pending
+from engine.ledger import decide_provider_dispute as dispute
 from engine.ledger import decide_refund as refund
 from engine.ledger import events as e
 from engine.ledger.accounts import SEES_EVERY_WALLET, wallet
@@ -37,9 +38,11 @@ from engine.ledger.state import (
     on_adjusted,
     on_asked,
     on_booked,
+    on_charged_back,
     on_closed,
     on_commission,
     on_created,
+    on_dispute,
     on_incident,
     on_paid,
     on_payment_closed,
@@ -76,6 +79,7 @@ _FOR_MANAGERS = (
     e.RefundPaid,
     e.CommissionSet,
     e.ChargedBack,
+    e.DisputeChanged,
 )
 
 
@@ -98,7 +102,7 @@ def result(_: Journal, command: Any, events: Sequence[Event], ctx: Context) -> A
         return {"payouts": len(made), "amount": sum(event.amount for event in made)}
     if not events:
         return None
-    (event,) = events
+    event = events[0]
     if isinstance(event, e.Adjusted) and ctx.actor.role not in SEES_EVERY_WALLET:
         return _without_balances(event)
     facts = fields_of(event)
@@ -152,6 +156,7 @@ def view(state: Journal, ctx: Context) -> Any:
         "incidents": incidents,
         "refunds": state.refunds,
         "commissions": state.commissions,
+        "disputes": {id_: fields_of(found) for id_, found in state.disputes.items()},
     }
     if ctx.actor.role not in SEES_EVERY_WALLET:
         return waiting
@@ -175,6 +180,7 @@ def react(state: Journal, event: Event, ctx: Context) -> Sequence[Reaction]:
         *payout.tell_the_payee(event),
         *refund.tell_the_payer(event),
         *chargeback.tell_of_debts(event, ctx),
+        *dispute.freeze(event, ctx),
     )
 
 
@@ -192,6 +198,7 @@ def errands(state: Journal, event: Event, ctx: Context) -> Iterable[Errand]:
     """What providers are told and asked."""
     yield from refund.errands(state, event, ctx)
     yield from pending.errands(state, event, ctx)
+    yield from dispute.errands(state, event, ctx)
 
 
 JOURNAL = Domain(
@@ -218,6 +225,7 @@ JOURNAL = Domain(
         c.ReportDifference: report_difference,
         c.SetCommission: set_commission,
         c.ChargeBack: chargeback.charge_back,
+        c.ProviderDispute: dispute.provider_dispute,
         c.ReportRefund: refund.report_refund,
         c.RetryRefund: refund.retry_refund,
         c.SettleRefund: refund.settle_refund,
@@ -250,7 +258,8 @@ JOURNAL = Domain(
         e.RefundFailed: on_refund_failed,
         e.RefundPaid: on_refund_paid,
         e.CommissionSet: on_commission,
-        e.ChargedBack: on_booked,
+        e.ChargedBack: on_charged_back,
+        e.DisputeChanged: on_dispute,
         e.DebtRecovered: on_booked,
     },
     result=result,

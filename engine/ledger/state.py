@@ -76,6 +76,9 @@ class Journal(Struct):
     refunds_made: int = 0
     commissions: dict[ServiceType, Commission] = {}
     """What staff have set; of the others the market says."""
+    disputes: dict[str, e.DisputeChanged] = {}
+    """`provider:dispute` -> how a dispute at a payer's bank stands, as long as it is not over, or
+    lost and not booked."""
     pending: dict[str, Pending] = {}
     """`provider:payment` -> payment that was begun, those first that are asked about first."""
 
@@ -118,6 +121,26 @@ def on_asked(state: Journal, event: e.PaymentAsked, at: Millis) -> None:
 def on_payment_closed(state: Journal, event: e.PaymentClosed, _: Millis) -> None:
     """Nothing of it is left to do."""
     del state.pending[pending_key(event.provider, event.payment)]
+
+
+def dispute_key(provider: str, dispute: str) -> str:
+    """Where a dispute is kept."""
+    return f"{provider}:{dispute}"
+
+
+def on_dispute(state: Journal, event: e.DisputeChanged, _: Millis) -> None:
+    """The latest word stands."""
+    key = dispute_key(event.provider, event.dispute)
+    state.disputes[key] = event
+    if event.stage == "won":
+        del state.disputes[key]
+
+
+def on_charged_back(state: Journal, event: e.ChargedBack, _: Millis) -> None:
+    """Nothing of its dispute is left to do."""
+    of = (event.provider, event.payment)
+    for key in [k for k, found in state.disputes.items() if (found.provider, found.payment) == of]:
+        del state.disputes[key]
 
 
 def on_requested(state: Journal, event: e.WithdrawalRequested, _: Millis) -> None:

@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from engine.kernel.actor import SYSTEM, Actor
 from engine.kernel.outcome import Rejected
-from engine.ledger.commands import CreatePayment, ProviderEvent
+from engine.ledger.commands import CreatePayment, ProviderDispute, ProviderEvent
 from engine.sequencer import Accepted
 from gateway.desk import Desk
 from gateway.hooks.codes import PAYMENT_SIGNATURE_INVALID, PAYMENT_UNUSABLE
 from gateway.hooks.providers import PROVIDERS
-from gateway.hooks.reading import Heard, Ignored, Unusable
+from gateway.hooks.reading import Booked, Heard, Ignored, Unusable
 from gateway.hooks.signatures import Secrets
 from gateway.http_calls import answer_of
 from gateway.http_replies import NOT_FOUND, JsonResponse, read_body, refusal
@@ -64,7 +64,7 @@ class Hooks:
 
     async def _act(self, name: str, heard: Heard) -> Response:
         match heard:
-            case ProviderEvent() | CreatePayment():
+            case ProviderEvent() | CreatePayment() | ProviderDispute():
                 return await self._book(heard)
             case Ignored():
                 self._count(name, IGNORED)
@@ -85,7 +85,7 @@ class Hooks:
                 return self._refuse(None, heard)
         assert_never(heard)
 
-    async def _book(self, command: ProviderEvent | CreatePayment) -> Response:
+    async def _book(self, command: Booked) -> Response:
         actor = Actor(HOOK_PREFIX + command.provider, SYSTEM)
         answer = await answer_of(lambda to: self._desk.submit(command, actor, to))
         if not isinstance(answer, Accepted):
@@ -94,17 +94,17 @@ class Hooks:
         self._desk.counts.accept(is_duplicate=answer.duplicate)
         return JsonResponse(ok(answer, self._desk.sink.log_id))
 
-    def _not_booked(self, command: ProviderEvent | CreatePayment, rejected: Rejected) -> Response:
+    def _not_booked(self, command: Booked, rejected: Rejected) -> Response:
         """The ledger knows it already (DUPLICATE_PROVIDER_EVENT is answered 200), or cannot
         write now, or was told other facts of the same payment before."""
         is_repeated = rejected.code.status == 200
         self._count(command.provider, REPEATED if is_repeated else REFUSED)
         if not is_repeated and rejected.code.retry == "never":
             logger.error(
-                "%s says that payment %r was %s, and it is refused: %s",
+                "%s tells of payment %r (%s), and is refused: %s",
                 command.provider,
                 command.payment,
-                command.kind if isinstance(command, ProviderEvent) else "created",
+                command.id,
                 rejected.code.name,
             )
         return self._refuse(command.id, rejected)

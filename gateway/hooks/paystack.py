@@ -16,8 +16,17 @@ from msgspec import Struct
 
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
+from engine.ledger.events import DisputeStage
 from gateway.decoding import clip
-from gateway.hooks.reading import Heard, Ignored, Payment, event_of, failed_id
+from gateway.hooks.reading import (
+    Dispute,
+    Heard,
+    Ignored,
+    Payment,
+    dispute_of,
+    event_of,
+    failed_id,
+)
 from gateway.hooks.signatures import Secrets, plain_fault
 from gateway.http_replies import read_as
 
@@ -25,6 +34,10 @@ NAME = "paystack"
 SIGNATURE_HEADER = "x-paystack-signature"
 SUCCEEDED = "charge.success"
 FAILED = "charge.failed"
+DISPUTED = "charge.dispute.create"
+RESOLVED = "charge.dispute.resolve"
+STAGES: Mapping[str, DisputeStage] = {"merchant-accepted": "lost", "declined": "won"}
+"""By how a dispute was resolved."""
 
 SCALES = {"XOF": Fraction(1, 100), "RWF": Fraction(1, 100)}
 """Paystack counts hundredths everywhere; ISO 4217 knows none of these currencies."""
@@ -40,6 +53,19 @@ class _Charge(Struct):
     currency: str
     metadata: Any = None
     """Zero, null or an empty text if there is none."""
+
+
+class _Dispute(Struct):
+    id: int
+    transaction: _Charge
+    refund_amount: int | None = None
+    resolution: str | None = None
+    category: str | None = None
+
+
+class _DisputeEvent(Struct):
+    event: str
+    data: _Dispute
 
 
 class _Event(Struct):
@@ -58,6 +84,8 @@ def read(body: bytes) -> Heard:
     head = read_as(_Head, body)
     if isinstance(head, Rejected):
         return head
+    if head.event in (DISPUTED, RESOLVED):
+        return _dispute(body)
     if head.event not in (SUCCEEDED, FAILED):
         return Ignored(clip(head.event))
     event = read_as(_Event, body)
@@ -72,6 +100,31 @@ def read(body: bytes) -> Heard:
             is_captured=is_captured,
             amount=charge.amount,
             currency=charge.currency,
+            metadata=charge.metadata,
+            scale=SCALES.get(charge.currency, Fraction(1)),
+        )
+    )
+
+
+def _dispute(body: bytes) -> Heard:
+    """It holds its transaction, metadata and all; of a part, `refund_amount` is what is claimed."""
+    event = read_as(_DisputeEvent, body)
+    if isinstance(event, Rejected):
+        return event
+    found = event.data
+    stage = "opened" if event.event == DISPUTED else STAGES.get(found.resolution or "")
+    if stage is None:
+        return Ignored(clip(f"{event.event} {found.resolution}"))
+    charge = found.transaction
+    return dispute_of(
+        Dispute(
+            provider=NAME,
+            id=str(found.id),
+            payment=str(charge.id),
+            stage=stage,
+            amount=found.refund_amount or charge.amount,
+            currency=charge.currency,
+            reason=found.category or "",
             metadata=charge.metadata,
             scale=SCALES.get(charge.currency, Fraction(1)),
         )

@@ -16,8 +16,17 @@ from msgspec import Struct
 
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
+from engine.ledger.events import DisputeStage
 from gateway.decoding import clip
-from gateway.hooks.reading import Heard, Ignored, Payment, event_of, failed_id
+from gateway.hooks.reading import (
+    Dispute,
+    Heard,
+    Ignored,
+    Payment,
+    dispute_of,
+    event_of,
+    failed_id,
+)
 from gateway.hooks.signatures import Secrets, plain_fault
 from gateway.http_replies import read_as
 
@@ -25,6 +34,13 @@ NAME = "razorpay"
 SIGNATURE_HEADER = "X-Razorpay-Signature"
 CAPTURED = "payment.captured"
 FAILED = "payment.failed"
+STAGES: Mapping[str, DisputeStage] = {
+    "payment.dispute.created": "opened",
+    "payment.dispute.lost": "lost",
+    "payment.dispute.won": "won",
+    # A dispute is closed when the payer had the money back, or the sale was proved.
+    "payment.dispute.closed": "won",
+}
 
 
 class _Head(Struct):
@@ -47,6 +63,29 @@ class _Payload(Struct):
     payment: _Entity
 
 
+class _Dispute(Struct):
+    id: str
+    payment_id: str
+    amount: int
+    currency: str
+    amount_deducted: int = 0
+    reason_code: str = ""
+
+
+class _DisputeEntity(Struct):
+    entity: _Dispute
+
+
+class _DisputePayload(Struct):
+    dispute: _DisputeEntity
+    payment: _Entity | None = None
+
+
+class _DisputeEvent(Struct):
+    event: str
+    payload: _DisputePayload
+
+
 class _Event(Struct):
     event: str
     payload: _Payload
@@ -62,6 +101,8 @@ def read(body: bytes) -> Heard:
     head = read_as(_Head, body)
     if isinstance(head, Rejected):
         return head
+    if head.event in STAGES:
+        return _dispute(body)
     if head.event not in (CAPTURED, FAILED):
         return Ignored(clip(head.event))
     event = read_as(_Event, body)
@@ -77,5 +118,25 @@ def read(body: bytes) -> Heard:
             amount=payment.amount,
             currency=payment.currency,
             metadata=payment.notes,
+        )
+    )
+
+
+def _dispute(body: bytes) -> Heard:
+    """What is deducted counts, once it is; the payment comes with it, notes and all."""
+    event = read_as(_DisputeEvent, body)
+    if isinstance(event, Rejected):
+        return event
+    found, payment = event.payload.dispute.entity, event.payload.payment
+    return dispute_of(
+        Dispute(
+            provider=NAME,
+            id=found.id,
+            payment=found.payment_id,
+            stage=STAGES[event.event],
+            amount=found.amount_deducted or found.amount,
+            currency=found.currency,
+            reason=found.reason_code,
+            metadata=payment.entity.notes if payment else None,
         )
     )

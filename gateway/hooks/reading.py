@@ -5,6 +5,7 @@ them (docs/operating.md).
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -13,13 +14,16 @@ from msgspec import Struct
 
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
-from engine.ledger.commands import WALLET, CreatePayment, ProviderEvent
+from engine.ledger.commands import WALLET, CreatePayment, ProviderDispute, ProviderEvent
+from engine.ledger.events import DisputeStage
 from gateway.decoding import blame, clip
 from gateway.hooks.signatures import Secrets
 from gateway.tokens import is_reserved
 
 USER_KEY = "outcry_user"
 PURPOSE_KEY = "outcry_purpose"
+
+REASON_MAX = 100
 
 _KEYS = {"user": USER_KEY, "purpose": PURPOSE_KEY}
 
@@ -39,7 +43,10 @@ class Unusable(Struct, frozen=True):
     """Names the field; says nothing of the payer."""
 
 
-Heard = ProviderEvent | CreatePayment | Ignored | Unusable | Rejected
+Booked = ProviderEvent | CreatePayment | ProviderDispute
+"""What the ledger is told."""
+
+Heard = Booked | Ignored | Unusable | Rejected
 
 
 class Provider(Struct, frozen=True):
@@ -108,6 +115,46 @@ def created_of(payment: Payment) -> CreatePayment | Ignored:
         currency=heard.currency,
         purpose=heard.purpose,
     )
+
+
+class Dispute(Struct, frozen=True):
+    """A dispute as its provider has it, not yet checked."""
+
+    provider: str
+    id: str
+    payment: str
+    stage: DisputeStage
+    amount: int
+    """In the provider's own units."""
+    currency: str
+    reason: str
+    metadata: Any = None
+    """Of the payment, where the provider tells it with the dispute."""
+    scale: Fraction = Fraction(1)
+
+
+def dispute_of(dispute: Dispute) -> ProviderDispute | Unusable:
+    """The ledger's command for a dispute. Whose payment it was may be left open; the ledger then
+    has the provider asked."""
+    metadata = dispute.metadata if isinstance(dispute.metadata, dict) else {}
+    facts = {
+        "id": f"{dispute.id}.{dispute.stage}",
+        "provider": dispute.provider,
+        "payment": dispute.payment,
+        "dispute": dispute.id,
+        "stage": dispute.stage,
+        "amount": int(dispute.amount * dispute.scale),
+        "currency": dispute.currency,
+        "reason": dispute.reason[:REASON_MAX],
+    }
+    payer = {
+        "user": metadata.get(USER_KEY, ""),
+        "purpose": metadata.get(PURPOSE_KEY, "") if metadata.get(USER_KEY) else "",
+    }
+    for known in (facts | payer, facts):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(known, ProviderDispute)
+    return Unusable(clip(dispute.payment), "its dispute has an amount, currency or id of no use")
 
 
 def _why_unusable(payment: Payment, metadata: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from engine.kernel.money import Amount, Currency
 from engine.kernel.outcome import Rejected
 from engine.kernel.time import Millis
 from engine.ledger.commands import WALLET, CreatePayment, ProviderEvent, Purpose
-from gateway.hooks.reading import Heard
+from engine.ledger.events import DisputeStage
+from gateway.hooks.reading import PURPOSE_KEY, USER_KEY, Dispute, Heard, dispute_of
 from gateway.hooks.signatures import Secrets, timed_fault
 from gateway.http_replies import read_as
 
@@ -22,12 +23,15 @@ NAME = "sandbox"
 SIGNATURE_HEADER = "Outcry-Signature"
 
 
+STAGES: Mapping[str, DisputeStage] = {"disputed": "opened", "lost": "lost", "won": "won"}
+
+
 class SandboxPayment(Struct, frozen=True):
     """What the sandbox provider sends. Further fields are its own affair."""
 
     payment: Id
     """The provider's id of this event."""
-    kind: Literal["captured", "failed", "created"]
+    kind: Literal["captured", "failed", "created", "disputed", "lost", "won"]
     """`created` moves nothing: the payer has not paid yet, and is awaited (accounts rule 14)."""
     user: Id
     amount: Amount
@@ -55,11 +59,25 @@ def read(body: bytes) -> Heard:
             currency=payment.currency,
             purpose=payment.purpose,
         )
+    stage = STAGES.get(payment.kind)
+    if stage is not None:
+        return dispute_of(
+            Dispute(
+                provider=NAME,
+                id=f"{payment.payment}.dispute",
+                payment=payment.payment,
+                stage=stage,
+                amount=payment.amount,
+                currency=payment.currency,
+                reason="played",
+                metadata={USER_KEY: payment.user, PURPOSE_KEY: payment.purpose},
+            )
+        )
     return ProviderEvent(
         id=payment.payment,
         provider=NAME,
         payment=payment.payment,
-        kind=payment.kind,
+        kind="captured" if payment.kind == "captured" else "failed",
         user=payment.user,
         amount=payment.amount,
         currency=payment.currency,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from engine.kernel.outside import AskPayment, Compose, Errand, Letter, PayBack
+from engine.kernel.outside import AskPayer, AskPayment, Compose, Errand, Letter, PayBack
 
 
 class NotDone(Exception):
@@ -60,14 +60,14 @@ class Job(Struct, frozen=True):
                 return channel
             case PayBack():
                 return "refund"
-            case AskPayment():
+            case AskPayment() | AskPayer():
                 return "payment"
         return "text"
 
     @property
     def template(self) -> str:
         """Which letter or sentence it is, or which payment provider is told or asked."""
-        if isinstance(self.errand, PayBack | AskPayment):
+        if isinstance(self.errand, PayBack | AskPayment | AskPayer):
             return self.errand.provider
         return self.errand.template if isinstance(self.errand, Letter | Compose) else ""
 

@@ -10,15 +10,16 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from engine.kernel.outside import AskPayment
-from engine.ledger.commands import ProviderEvent, ReportPayment
+from engine.kernel.outside import AskPayer, AskPayment
+from engine.ledger.commands import WALLET, ProviderDispute, ProviderEvent, ReportPayment
+from engine.ledger.events import DisputeStage
 from engine.ports import Answer, CommandSink
 from engine.sequencer import Accepted
 from runtime.outside.breaker import Breaker
-from runtime.outside.carrying import Carrier, Job
+from runtime.outside.carrying import Carrier, Job, NotNow
 from runtime.outside.http_out import NoAnswer
 from runtime.writer.house_commands import decided
 
@@ -45,7 +46,7 @@ class PaymentProvider(Protocol):
 
 
 class PaymentCarrier(Carrier):
-    """Asks providers, and has what they say booked."""
+    """Asks providers what became of payments, and whose they were; has what they say booked."""
 
     def __init__(
         self,
@@ -61,6 +62,9 @@ class PaymentCarrier(Carrier):
 
     async def carry(self, job: Job) -> None:
         wanted = job.errand
+        if isinstance(wanted, AskPayer):
+            await self._name_payer(job, wanted)
+            return
         assert isinstance(wanted, AskPayment), "other errands are others'"
         found = await self._found(wanted)
         if found.outcome == "pending":
@@ -84,6 +88,29 @@ class PaymentCarrier(Carrier):
             outcome=found.outcome,
         )
         await decided(self._sink(), report, self._pause)
+
+    async def _name_payer(self, job: Job, wanted: AskPayer) -> None:
+        """Of a payment that its provider does not know, or that has no metadata of ours, staff must
+        say whose it was: they find the dispute in the ledger's room."""
+        asked = AskPayment(
+            wanted.provider, wanted.payment, "", wanted.amount, wanted.currency, WALLET
+        )
+        capture = (await self._found(asked)).capture
+        if capture is None:
+            raise NotNow("nobody says whose payment is disputed")
+        named = ProviderDispute(
+            id=job.key,
+            currency=wanted.currency,
+            provider=wanted.provider,
+            payment=wanted.payment,
+            dispute=wanted.dispute,
+            stage=convert(wanted.stage, DisputeStage),
+            amount=wanted.amount,
+            user=capture.user,
+            purpose=capture.purpose,
+            reason=wanted.reason,
+        )
+        await decided(self._sink(), named, self._pause)
 
     async def _found(self, wanted: AskPayment) -> Found:
         provider = self._providers.get(wanted.provider)

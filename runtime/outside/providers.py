@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.contract import Command
-from engine.kernel.outside import AskPayment, Compose, PayBack
+from engine.kernel.outside import AskPayer, AskPayment, Compose, PayBack
 from engine.ports import CommandSink
 from gateway.hooks import paystack, razorpay, sandbox, stripe
 from runtime.config import Config, ConfigError
@@ -64,7 +64,7 @@ class Carriers(Carrier):
                 await self._texts.carry(job)
             case PayBack():
                 await self._refunds.carry(job)
-            case AskPayment():
+            case AskPayment() | AskPayer():
                 await self._payments.carry(job)
             case _:
                 await self._letters.carry(job)

@@ -26,6 +26,7 @@ SCENARIOS = {
     "repeated": "captured, and told --times in all",
     "wrong-amount": "captured, a minor unit less than --amount (1: one more)",
     "created": "begun, and never paid",
+    "charged-back": "captured, disputed after --delay, and lost after another",
 }
 TIMEOUT_S = 30.0
 BACK_OFF_S_MAX = 60.0
@@ -75,6 +76,9 @@ def steps_of(scenario: str, payment: SandboxPayment, delay_s: float, times: int)
             return [Step(replace(payment, amount=payment.amount - 1 or 2))]
         case "created":
             return [Step(replace(payment, kind="created"))]
+        case "charged-back":
+            disputed, lost = replace(payment, kind="disputed"), replace(payment, kind="lost")
+            return [Step(payment), Step(disputed, delay_s), Step(lost, delay_s)]
     assert scenario == "captured", f"{scenario} is no scenario"
     return [Step(payment)]
 

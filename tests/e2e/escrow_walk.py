@@ -86,7 +86,11 @@ async def charge_backs(walk: Walk) -> None:
         if is_lost:
             await walk.must(WORKER, "ledger.withdraw", **usd(2 * TOTAL))
             of = {"payment": paid.result["payment"], "purpose": f"escrow:{gig}"}
-            await walk.must("meg", "ledger.charge_back", **lost, **of, **usd(TOTAL))
+            for dispute, stage in (("d1", "opened"), ("d1", "won"), ("d2", "lost")):
+                told = {"dispute": dispute, "stage": stage}
+                await walk.must(
+                    "robot", "ledger.provider_dispute", **lost, **of, **told, **usd(TOTAL)
+                )
 
 
 async def incident(walk: Walk) -> str:

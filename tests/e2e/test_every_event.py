@@ -11,7 +11,7 @@ from engine.domains.custody.terms import Outcome, ProofMethod
 from engine.domains.identity.terms import EndCause
 from engine.kernel.time import DAY, HOUR, MINUTE, SECOND
 from engine.ledger.escrow import events as escrow
-from engine.ledger.events import PayoutStatus, PendingOutcome, RefundStatus
+from engine.ledger.events import DisputeStage, PayoutStatus, PendingOutcome, RefundStatus
 from engine.registry import build_registry, find_domains
 from runtime.outside.sandbox_refunds import Sandbox
 from testkit.client import Heard, connected
@@ -61,6 +61,7 @@ CAUSES = {
     ("ledger.payout_changed", "status"): PayoutStatus,
     ("ledger.refund_changed", "status"): RefundStatus,
     ("ledger.payment_closed", "outcome"): PendingOutcome,
+    ("ledger.dispute_changed", "stage"): DisputeStage,
     ("identity.session_ended", "cause"): EndCause,
     ("custody.qr_revoked", "cause"): custody.RevokeCause,
     ("custody.qr_expired", "cause"): custody.ExpireCause,

@@ -23,6 +23,7 @@ async def test_each_scenario_reaches_the_house(on_sqlite: Place) -> None:
             ("repeated", ["200 ok", "200 ok (told before)", "200 ok (told before)"], 100_00),
             ("late", ["200 ok", "200 ok"], 150_00),
             ("wrong-amount", ["200 ok"], 199_99),
+            ("charged-back", ["200 ok", "200 ok", "200 ok"], 199_99),
         ):
             done = await pay(on_sqlite, server.address, "--scenario", scenario)
             assert (done.code, done.err) == (0, ""), (scenario, done)

@@ -161,6 +161,7 @@ ledger.create_payment         -    -    -    -    -    -    y    -    -    -    
 ledger.deposit                -    -    -    -    -    -    y    -    -    -    -    y
 ledger.fail_withdrawal        -    -    -    -    -    -    y    -    -    -    -    y
 ledger.payout_batch           -    -    -    -    -    y    y    -    -    -    -    y
+ledger.provider_dispute       -    -    -    -    -    -    -    -    -    -    -    y
 ledger.provider_event         -    -    -    -    -    -    -    -    -    -    -    y
 ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    -    -
 ledger.report_difference      -    -    -    -    -    -    y    -    -    -    -    y

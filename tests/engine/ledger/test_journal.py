@@ -27,6 +27,7 @@ from engine.ledger.commands import (
     CreatePayment,
     Deposit,
     FailWithdrawal,
+    ProviderDispute,
     ProviderEvent,
     RefuseAdjustment,
     ReportPayment,
@@ -110,6 +111,8 @@ def _payouts_and_incidents(desk: Desk) -> None:
     rate = {"service_type": "goods", "base_bps": 900, "min_bps": 0, "max_bps": 2_000}
     desk.done(MARA, SetCommission, **rate)
     lost = {"provider": "p", "payment": "1", "user": "cy", "amount": 5, "reason": "lost"}
+    told = {"provider": "p", "payment": "1", "dispute": "d1", "amount": 5, "user": "cy"}
+    desk.done(HOUSE, ProviderDispute, **told, stage="opened")
     desk.done(MARA, ChargeBack, **lost)
     desk.play(Transfer(external("p"), wallet("cy"), 2, NGN, "gig_payment", "x"))
     told = RecoverDebt(account=wallet("cy"), room="escrow:gig.g1")
@@ -173,7 +176,8 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
     """Accounts 11: adjustments yes, wallets no. The second person must find what to approve, and
     whoever settles an incident what it is about."""
     assert desk.seen(MARA)["proposals"]["j7"]["amount"] == LARGE
-    assert set(desk.seen(MARA)) == {"currency", "proposals", "incidents", "refunds", "commissions"}
+    theirs = {"currency", "proposals", "incidents", "refunds", "commissions", "disputes"}
+    assert set(desk.seen(MARA)) == theirs
     assert desk.seen(MARA)["refunds"]["r2"]["reason"] == "nobody answers"
     assert [i["amount"] for i in desk.seen(MARA)["incidents"].values()] == [3]
     shown = {f["event"]: f["data"] for f in _frames(desk, "adjusters")}
@@ -191,6 +195,7 @@ def test_managers_see_adjustments_and_no_balance(desk: Desk) -> None:
         "ledger.refund_paid",
         "ledger.commission_set",
         "ledger.charged_back",
+        "ledger.dispute_changed",
     }
     adjusted = {"adjustment", "user", "amount", "currency", "reason", "proposed_by", "approved_by"}
     assert set(shown["ledger.adjusted"]) == adjusted

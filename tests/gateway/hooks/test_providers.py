@@ -8,10 +8,11 @@ import pytest
 from starlette.datastructures import Headers
 
 from engine.kernel.outcome import Rejected
-from engine.ledger.commands import CreatePayment, ProviderEvent
+from engine.ledger.commands import CreatePayment, ProviderDispute, ProviderEvent
+from engine.ledger.events import DisputeStage
 from gateway.hooks.providers import PROVIDERS
 from gateway.hooks.reading import Heard, Ignored, Unusable
-from testkit.webhooks import MAKERS, Json, Paid, encode, headers_of
+from testkit.webhooks import DISPUTES, MAKERS, Json, Paid, encode, headers_of
 
 IDS = {"stripe": "pi_77", "razorpay": "pay_77", "paystack": "77"}
 SECRET = b"a secret"
@@ -221,6 +222,69 @@ def test_a_fraction_of_a_minor_unit_is_unusable(provider: str, currency: str) ->
     heard = read(provider, MAKERS[provider](Paid(amount=550, currency=currency)))
     assert isinstance(heard, Unusable)
     assert "`amount`" in heard.why
+
+
+DISPUTE_IDS = {"stripe": "dp_5", "razorpay": "disp_5", "paystack": "5"}
+
+
+@pytest.mark.parametrize("stage", ["opened", "lost", "won"])
+def test_a_dispute_is_a_command_under_its_own_id(provider: str, stage: DisputeStage) -> None:
+    """One for each stage; whose payment it was, where the provider tells it (accounts 12.6)."""
+    event = DISPUTES[provider](Paid(purpose="auction:a1", event="5"), stage)
+    names = provider != "stripe"
+    assert read(provider, event) == ProviderDispute(
+        id=f"{DISPUTE_IDS[provider]}.{stage}",
+        currency="NGN",
+        provider=provider,
+        payment=IDS[provider],
+        dispute=DISPUTE_IDS[provider],
+        stage=stage,
+        amount=700,
+        user="u1" if names else "",
+        purpose="auction:a1" if names else "",
+        reason="fraudulent",
+    )
+
+
+@pytest.mark.parametrize(("provider", "field"), [("razorpay", "notes"), ("paystack", "metadata")])
+@pytest.mark.parametrize("metadata", [[], 0, {"outcry_user": "u 1"}, {"outcry_user": 7}])
+def test_a_dispute_without_our_metadata_names_nobody(
+    provider: str, field: str, metadata: Any
+) -> None:
+    """The ledger has its provider asked; it is never lost."""
+    event = DISPUTES[provider](Paid(), "lost")
+    payment = event["data"]["transaction"] if provider == "paystack" else None
+    (payment or event["payload"]["payment"]["entity"])[field] = metadata
+    heard = read(provider, event)
+    assert isinstance(heard, ProviderDispute)
+    assert (heard.user, heard.purpose) == ("", "")
+
+
+def test_what_takes_no_money_is_no_dispute() -> None:
+    """An inquiry of Stripe's, and a resolution of Paystack's that is none yet."""
+    inquiry = DISPUTES["stripe"](Paid(), "warning_needs_response")
+    assert isinstance(read("stripe", inquiry), Ignored)
+    resolved = DISPUTES["paystack"](Paid(), "perhaps")
+    assert isinstance(read("paystack", resolved), Ignored)
+    orphan = DISPUTES["stripe"](Paid(), "lost")
+    orphan["data"]["object"]["payment_intent"] = None
+    assert isinstance(read("stripe", orphan), Unusable)
+
+
+def test_a_dispute_of_another_form_is_rejected(provider: str) -> None:
+    """Not answered 200: a changed form must be seen. Nor is one with an amount of no use."""
+    event = DISPUTES[provider](Paid(), "lost")
+    paths = {
+        "stripe": ("data", "object"),
+        "razorpay": ("payload", "dispute", "entity"),
+        "paystack": ("data",),
+    }
+    thing = event
+    for step in paths[provider]:
+        thing = thing[step]
+    del thing["id"]
+    assert isinstance(read(provider, event), Rejected)
+    assert isinstance(read(provider, DISPUTES[provider](Paid(amount=-1), "lost")), Unusable)
 
 
 def test_stripe_tells_of_a_payment_that_was_begun() -> None:

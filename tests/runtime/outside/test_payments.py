@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from engine.contract import Command
 from engine.kernel.outcome import MALFORMED, Rejected
-from engine.kernel.outside import AskPayment
+from engine.kernel.outside import AskPayer, AskPayment
 from engine.ledger.codes import DUPLICATE_PROVIDER_EVENT, PAYMENT_NOT_FOUND
-from engine.ledger.commands import ProviderEvent, ReportPayment
+from engine.ledger.commands import ProviderDispute, ProviderEvent, ReportPayment
 from engine.sequencer import Accepted, Refused
 from runtime.config import Config
 from runtime.outside.breaker import FAILURES_MAX
-from runtime.outside.carrying import Job
+from runtime.outside.carrying import Job, NotNow
 from runtime.outside.http_out import HttpOut, NoAnswer
 from runtime.outside.payments import Found, PaymentCarrier, PaymentProvider
 from runtime.outside.providers import payment_providers
@@ -130,3 +130,29 @@ async def test_a_provider_that_never_answers_is_left_alone_for_a_while() -> None
         await one.carry(JOB)
     await carrier({}, ledger).carry(JOB)
     assert (dumb.asked, ledger.told) == (FAILURES_MAX, [])
+
+
+class Knowing(PaymentProvider):
+    """Knows whose payment it was, if anybody's."""
+
+    def __init__(self, capture: ProviderEvent | None) -> None:
+        self._capture = capture
+
+    async def find(self, wanted: AskPayment) -> Found:
+        """As it was captured."""
+        assert wanted.user == "", "nobody knows who paid"
+        return Found("captured", self._capture) if self._capture else Found("pending")
+
+
+async def test_a_provider_says_whose_payment_is_disputed() -> None:
+    """The same facts again, with payer and purpose; if nobody says it, staff find it in the end."""
+    ledger = Ledger()
+    disputed = AskPayer("sandbox", "pay_1", "dp_1", "lost", 70_00, "NGN", "fraudulent")
+    job = Job(6, 0, "ledger:NGN", disputed, "log1")
+    await carrier({"sandbox": Knowing(CAPTURE)}, ledger).carry(job)
+    (told,) = ledger.told
+    assert isinstance(told, ProviderDispute)
+    assert (told.id, told.dispute, told.stage) == ("errand-6-0", "dp_1", "lost")
+    assert (told.user, told.purpose, told.amount) == ("ada", "auction:a1", 70_00)
+    with pytest.raises(NotNow):
+        await carrier({"sandbox": Knowing(None)}, ledger).carry(job)

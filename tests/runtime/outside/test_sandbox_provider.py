@@ -45,6 +45,11 @@ class Desk:
         ("repeated", [("p1", "captured", 500)] * 3, [7.0, 7.0]),
         ("wrong-amount", [("p1", "captured", 499)], []),
         ("created", [("p1", "created", 500)], []),
+        (
+            "charged-back",
+            [("p1", "captured", 500), ("p1", "disputed", 500), ("p1", "lost", 500)],
+            [7.0, 7.0],
+        ),
     ],
 )
 def test_what_is_told(scenario: str, told: list[tuple[str, str, int]], slept: list[float]) -> None:
