@@ -44,8 +44,10 @@ def order_paid(state: Zone, command: c.OrderPaid, ctx: Context) -> Decision:
         return zone_mismatch(elsewhere)
     if ctx.claimed_by(order_key(command.order)):
         return no_such_step("created", command)
-    refusal = impossible(command.pickup, None, ctx) or impossible(command.dropoff, None, ctx)
-    if refusal:
+    pickup, dropoff = command.pickup, command.dropoff
+    if refusal := (
+        impossible(pickup, None, ctx, "pickup") or impossible(dropoff, None, ctx, "dropoff")
+    ):
         return refusal
     if between_m(state.centre, command.pickup) > state.radius_m:
         return zone_mismatch(_home_of(state, command))

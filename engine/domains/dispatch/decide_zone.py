@@ -15,7 +15,7 @@ def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
     """Once, for a zone never moves: its jobs and drivers are found by where it is."""
     if state.zone:
         return no_such_step("open", command)
-    refusal = impossible(command.centre, None, ctx) or _lost(command.neighbours, ctx)
+    refusal = impossible(command.centre, None, ctx, "centre") or _lost(command.neighbours, ctx)
     if refusal:
         return refusal
     settings = Settings(
@@ -37,7 +37,7 @@ def create(state: Zone, command: c.CreateZone, ctx: Context) -> Decision:
 
 def _lost(neighbours: Neighbours, ctx: Context) -> Rejected | None:
     """A neighbour that is not on the earth."""
-    refusals = (impossible(neighbour.centre, None, ctx) for neighbour in neighbours)
+    refusals = (impossible(n.centre, None, ctx, "neighbours") for n in neighbours)
     return next((refusal for refusal in refusals if refusal), None)
 
 

@@ -157,13 +157,16 @@ def not_eligible(why: str) -> Rejected:
     return Rejected(DRIVER_NOT_ELIGIBLE, why)
 
 
-def impossible(pos: Place, device_at: Millis | None, ctx: Context) -> Rejected | None:
-    """A position that nobody can be at, or of a moment that has not come."""
+def impossible(
+    pos: Place, device_at: Millis | None, ctx: Context, field: str = "pos"
+) -> Rejected | None:
+    """A position that nobody can be at, or of a moment that has not come. `field`: where it
+    stands."""
     if not pos.exists:
         return Rejected(
             LOCATION_INVALID,
-            "`pos` is not on the earth: `lat` and `lon` are degrees times 10,000,000",
-            {"field": "pos"},
+            f"`{field}` is not on the earth: `lat` and `lon` are degrees times 10,000,000",
+            {"field": field},
         )
     if device_at is not None and device_at > ctx.now + CLOCK_AHEAD_MS:
         return Rejected(

@@ -180,12 +180,12 @@ def town(house: House, **settings: Any) -> House:
     return house.given((KEEPER, convert(house, shop | {"address": "1 Market Street"})))
 
 
-def held(house: House, order: str = "o1", fee: int = 0) -> House:
-    """The money of an order is in escrow; `fee` of it is for whoever brings it."""
+def held(house: House, order: str = "o1", fee: int = 0, carrier: str = "") -> House:
+    """The money of an order is in escrow; `fee` of it is the carrier's, or of whoever brings it."""
     house.deposit(CUSTOMER.user, TOTAL)
     shares = [ShareTerms(KEEPER.user, "seller", TOTAL - fee)]
     if fee:
-        shares.append(ShareTerms("", "carrier", fee))
+        shares.append(ShareTerms(carrier, "carrier", fee))
     opened = Open(
         id="c",
         escrow=f"order.{order}",

@@ -86,6 +86,8 @@ def test_a_batch_waits_no_longer_than_an_offer_lives(house: House) -> None:
     assert (job_of(house, "o2").wave, asked(house, "o2")) == (1, set())
     house.advance(2 * BATCH_MS).then(e.SearchOpened, order="o2", wave=2)
     assert asked(house, "o2") == {"ben"}
+    empty = next(x for x in house.happened(e.OffersSent) if (x.order, x.wave) == ("o2", 1))
+    assert [(x.driver, x.reason) for x in empty.left_out] == [("ann", "OFFERED")]
 
 
 def test_a_batch_asks_all_of_a_circle_before_it_is_widened(house: House) -> None:

@@ -144,6 +144,15 @@ def test_who_gets_busy_or_leaves_ends_offers_of_neighbours(border: House) -> Non
     assert asked(border, "o2") == {"cat"}
 
 
+def test_who_is_claimed_gives_offers_at_home_back(border: House) -> None:
+    """D6: a job of the neighbour ends the driver's offers in their own zone."""
+    at_home = ordered(border, "o3", zone="z2", pickup=north(9_000))
+    at_home.given((KEEPER, accept_order("o3")))
+    assert asked(border, "o3", OTHER) == {"ben"}
+    searching(border).when(BEN, take(offer_to(border, BEN)))
+    border.then(e.ClaimAnswered, granted=True).then(e.OffersReturned, order="o3", cause="BUSY")
+
+
 def test_operators_assign_a_neighbours_driver(border: House) -> None:
     """MANUAL over the border, with the reason; DRIVER_NOT_ELIGIBLE when nobody knows the driver."""
     searching(border)
@@ -207,6 +216,25 @@ def test_a_no_opens_the_offers_again(shards: Shards) -> None:
     assert any(isinstance(x, n.OfferOpenAgain) for x in shards.log["z1"])
     shards.must("z1", CAT, take(offer_of(shards, "z1", "o1", CAT)))
     shards.deliver_all()
+    shards.check_at_rest()
+
+
+def test_when_the_only_one_is_not_to_be_had_the_search_moves_on(shards: Shards) -> None:
+    """A no, and nobody else has an offer. Of a driver whom operators wanted, they decide."""
+    shards.order("z1", "o1", north(0))
+    shards.order("z2", "o2", north(9_000))
+    shards.deliver_all()
+    shards.must("z1", BEN, take(offer_of(shards, "z1", "o1", BEN)))
+    shards.must("z2", BEN, take(offer_of(shards, "z2", "o2", BEN)))
+    shards.deliver_all()
+    assert shards.zone("z1").jobs["o1"].status == "UNASSIGNED"
+    found = sum(isinstance(x, e.NoDriverFound) for x in shards.log["z1"])
+    shards.must("z1", MOD, assign(BEN, driver_zone=shards.address("z2", "z1")))
+    shards.deliver_all()
+    failed = [x for x in shards.log["z1"] if isinstance(x, e.ClaimFailed)]
+    assert [x.cause for x in failed] == ["DRIVER_BUSY", "DRIVER_BUSY"]
+    assert shards.zone("z1").jobs["o1"].status == "UNASSIGNED"
+    assert sum(isinstance(x, e.NoDriverFound) for x in shards.log["z1"]) == found
     shards.check_at_rest()
 
 

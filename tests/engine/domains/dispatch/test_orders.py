@@ -4,6 +4,7 @@ import pytest
 
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch import notices as n
+from engine.domains.dispatch.geo import Place
 from engine.domains.dispatch.terms import FORGET_MS, SHOP_MS
 from engine.kernel.actor import DRIVER, Actor
 from engine.kernel.time import HOUR
@@ -50,6 +51,13 @@ def test_a_job_needs_money_in_escrow(house: House) -> None:
     """Row OrderPaid: escrow HELD."""
     house.when(HOOK, paid()).then_rejected("ESCROW_NOT_HELD", order="o1")
     held(house).when(HOOK, paid()).then(e.JobCreated, shop_due_at=house.now + SHOP_MS)
+
+
+@pytest.mark.parametrize("end", ["pickup", "dropoff"])
+def test_both_ends_of_a_delivery_are_on_the_earth(house: House, end: str) -> None:
+    """LOCATION_INVALID."""
+    nowhere = {end: Place(900_000_001, 0)}
+    held(house).when(HOOK, paid(**nowhere)).then_rejected("LOCATION_INVALID", field=end)
 
 
 def test_an_order_is_delivered_once(house: House) -> None:
@@ -136,7 +144,7 @@ def test_a_rejected_order_is_refunded(house: House) -> None:
     """PENDING_SHOP_APPROVAL -> CANCELLED, and the money goes back once (invariant 5)."""
     ordered(house).when(RIVAL, reject_order()).then_rejected("FORBIDDEN")
     house.when(KEEPER, reject_order()).then(e.JobCancelled, cause="SHOP_REJECTED")
-    house.then(EscrowRefunded, amount=TOTAL)
+    house.then(EscrowRefunded, amount=TOTAL, reason="sold out")
     assert house.available(CUSTOMER.user) == TOTAL
     house.when(KEEPER, reject_order()).then_rejected("INVALID_TRANSITION")
 
@@ -146,7 +154,8 @@ def test_a_silent_shop_loses_the_order(house: House) -> None:
     due_at = ordered(house).now + SHOP_MS
     house.at(due_at - 1)
     assert job_of(house).status == "PENDING_SHOP_APPROVAL"
-    house.at(due_at).then(e.JobCancelled, cause="SHOP_SILENT").then(EscrowRefunded)
+    house.at(due_at).then(e.JobCancelled, cause="SHOP_SILENT")
+    house.then(EscrowRefunded, reason="SHOP_SILENT")
 
 
 def test_who_may_cancel(house: House) -> None:
@@ -198,6 +207,13 @@ def test_the_driver_who_brings_it_has_the_carriers_share(house: House) -> None:
     house.given((BEN, pick_up()), (MOD, override()))
     assert house.balance(payable("carrier", "ben")) == 500
     assert house.balance(payable("carrier", "ann")) == 0
+
+
+def test_a_carriers_share_that_is_somebodys_stays_theirs(house: House) -> None:
+    """Of a carrier who was named when the escrow was opened."""
+    held(house, fee=500, carrier="cat").given((ANN, online()), (HOOK, paid(shop_approval="auto")))
+    house.when(ANN, take(offer_to(house, ANN))).then(e.DriverAssigned)
+    assert not house.happened(PayeeNamed)
 
 
 def test_nobody_brings_their_own_order(house: House) -> None:

@@ -97,8 +97,9 @@ def test_the_tracking_reply(house: House) -> None:
     view = ordered(house).view(CUSTOMER, DELIVERY)
     assert (view["order"], view["number"], view["driver"], view["eta"]) == ("o1", "o1", None, None)
     assert view["promise"] is None
-    assigned(house, order="o2")
+    searching(house, ANN, order="o2")
     accepted_at = house.now
+    house.advance(1).given((ANN, take(offer_to(house, ANN, "o2"))))
     view = house.view(CUSTOMER, "delivery:o2")
     assert view["driver"]["rating"] == 480
     assert view["driver"]["pos"] == {"lat": north(0).lat, "lon": north(0).lon}
