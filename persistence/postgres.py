@@ -19,7 +19,7 @@ import asyncpg
 
 from engine.kernel.record import Record
 from engine.kernel.time import Millis
-from engine.ports import COMMANDS, Acquired, Snapshot
+from engine.ports import Acquired, Snapshot
 from persistence.errors import NO_EPOCH, LeaseHeld, LeaseLost
 from persistence.order import (
     ARCHIVED,
@@ -32,9 +32,9 @@ from persistence.order import (
     raise_if_room_archived,
     room_begins_late,
 )
+from persistence.postgres_append import append
 from persistence.postgres_connections import PostgresConnections
 from persistence.postgres_periods import PeriodKeeper
-from persistence.postgres_ranges import COLUMNS, rows_of
 from persistence.postgres_schema import Connection, prepare
 
 POLLS_PER_LEASE = 20
@@ -92,12 +92,6 @@ INSERT INTO marks (shard, name, position)
 SELECT shard, $3, $4 FROM shard_lease WHERE shard = $1 AND epoch = $2
 ON CONFLICT (shard, name)
 DO UPDATE SET position = greatest(marks.position, excluded.position), saved_at = now()
-"""
-# Numbers of our own go into one message with the COMMIT, which takes no parameters.
-SAVE_CURSOR = """
-INSERT INTO marks (shard, name, position) VALUES ({}, '{}', {})
-ON CONFLICT (shard, name)
-DO UPDATE SET position = greatest(marks.position, excluded.position), saved_at = now();
 """
 LOAD_MARK = "SELECT position FROM marks WHERE shard = $1 AND name = $2"
 
@@ -168,23 +162,13 @@ class PostgresLog:
         if not records:
             return
         async with self._connections.writing() as connection:
-            # Two statements in one message save a round trip. An append that fails leaves its
-            # transaction to the connection, which is thrown away.
-            fence = await connection.execute(
-                "BEGIN; SELECT 1 FROM shard_lease"
-                f" WHERE shard = {self._shard} AND epoch = {self._epoch} FOR SHARE"
-            )
-            if fence != "SELECT 1":
-                raise LeaseLost(self._name, self._epoch)
             assert_follows(records, self._head)
             try:
-                await connection.copy_records_to_table(
-                    "events", columns=COLUMNS, records=rows_of(self._shard, records)
-                )
+                held = await append(connection, self._shard, self._epoch, records, cursor)
             except asyncpg.UniqueViolationError as error:
                 raise LeaseLost(self._name, self._epoch) from error
-            mark = SAVE_CURSOR.format(self._shard, COMMANDS, cursor) if cursor is not None else ""
-            await connection.execute(f"{mark}COMMIT")
+            if not held:
+                raise LeaseLost(self._name, self._epoch)
             self._head = records[-1].position
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:

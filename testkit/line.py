@@ -11,7 +11,8 @@ from testkit.postgres import PostgresServer
 
 CHUNK_BYTES = 65_536
 COMMIT = b"COMMIT\0"
-"""How the commit of an append looks on the wire."""
+BIND, EVENT = b"B", b'{"event":"'
+"""How an append is committed on the wire: with that, or by a statement with events in it."""
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER by which closing a socket resets its connection."""
 
@@ -40,7 +41,7 @@ class Line:
         answering = asyncio.create_task(self._answer(server, to_client))
         with suppress(ConnectionError):
             while message := await client.read(CHUNK_BYTES):
-                if self._cut and COMMIT in message:
+                if self._cut and _commits(message):
                     (lost, then), self._cut = self._cut, None
                     answering.cancel()
                     await asyncio.wait({answering})
@@ -84,6 +85,10 @@ async def line_to(server: PostgresServer, url: str) -> AsyncIterator[tuple[Line,
         yield line, f"{user}@127.0.0.1:{port}/{database}?sslmode=disable"
     if carried:
         await asyncio.wait(carried)
+
+
+def _commits(message: bytes) -> bool:
+    return COMMIT in message or (message.startswith(BIND) and EVENT in message)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

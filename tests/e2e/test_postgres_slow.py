@@ -18,7 +18,7 @@ from tests.e2e.test_log_lost import PATIENCE_S
 BACKLOG = 300
 """Records; more than the bids of a crowd that waits for its answers bring about at once."""
 DELAY_S = 0.1
-"""Of each answer. A batch takes some four of them: less than what would cost the lease."""
+"""Of each answer. A batch takes one to four of them: less than what would cost the lease."""
 
 
 async def test_a_slow_database_makes_wait_and_then_refuses_at_once(

@@ -9,10 +9,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from engine.ports import Snapshot
+from engine.ports import COMMANDS, Snapshot
 from persistence.errors import LeaseHeld, LeaseLost, LogError, LogUnavailable
 from persistence.migrations import load_migrations
 from persistence.postgres import PostgresLog
+from persistence.postgres_append import FEW
 from tests.persistence.samples import START, Open, batch, record
 
 IN_THE_WAY = """
@@ -20,6 +21,9 @@ INSERT INTO events (shard, position, room, seq, at, actor, event, hash, command_
 VALUES (0, $1, 'x:1', $1, 0, 'u1', '{}', '', '', '')
 """
 LAPSE = "UPDATE shard_lease SET lease_until = now()"
+
+by_either_way = pytest.mark.parametrize("count", [1, FEW + 1], ids=["few", "many"])
+"""Few records go by another way than many, and both must keep the fence."""
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ async def log(open_log: Open) -> PostgresLog:
 
 @asynccontextmanager
 async def append_in_flight(
-    log: PostgresLog, sql: asyncpg.Connection, position: int
+    log: PostgresLog, sql: asyncpg.Connection, position: int, last: int | None = None
 ) -> AsyncIterator[asyncio.Future[None]]:
     """Hold an append between its fence and its commit; in the end it may go on.
 
@@ -41,7 +45,7 @@ async def append_in_flight(
     transaction = sql.transaction()
     await transaction.start()
     await sql.execute(IN_THE_WAY, position)
-    appending = asyncio.ensure_future(log.append([record(position)]))
+    appending = asyncio.ensure_future(log.append(batch(position, last or position)))
     try:
         while not await sql.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.wait({appending}, timeout=0.005)
@@ -114,12 +118,13 @@ async def test_only_two_snapshots_stay(log: PostgresLog, sql: asyncpg.Connection
     assert [row["position"] for row in rows] == [2, 3]
 
 
+@by_either_way
 async def test_an_append_in_flight_bars_a_new_epoch(
-    log: PostgresLog, sql: asyncpg.Connection, postgres_url: str
+    log: PostgresLog, sql: asyncpg.Connection, postgres_url: str, count: int
 ) -> None:
     """FOR SHARE: nobody becomes owner between the fence of an append and its commit."""
     rival = await asyncpg.connect(postgres_url)
-    async with append_in_flight(log, sql, 1) as appending:
+    async with append_in_flight(log, sql, 1, count) as appending:
         await rival.execute("SET lock_timeout = 50")
         with pytest.raises(asyncpg.LockNotAvailableError):
             await rival.execute("UPDATE shard_lease SET epoch = epoch + 1")
@@ -128,8 +133,8 @@ async def test_an_append_in_flight_bars_a_new_epoch(
     await rival.execute("UPDATE shard_lease SET epoch = epoch + 1")
     await rival.close()
     with pytest.raises(LeaseLost):
-        await log.append([record(2)])
-    assert await log.head() == 1
+        await log.append([record(count + 1)])
+    assert await log.head() == count
 
 
 async def test_a_frozen_owner_is_cut_off(
@@ -148,18 +153,20 @@ async def test_a_frozen_owner_is_cut_off(
     await second.append(batch(1, 2))
 
 
+@by_either_way
 async def test_a_sleeping_owner_wakes_to_a_lost_lease(
-    log: PostgresLog, open_log: Open, sql: asyncpg.Connection
+    log: PostgresLog, open_log: Open, sql: asyncpg.Connection, count: int
 ) -> None:
-    """Its connection still stands, and the fence alone stops it."""
-    await log.append([record(1)])
+    """Its connection still stands, and the fence alone stops it, and its cursor."""
+    await log.append(batch(1, count), 7)
     await sql.execute(LAPSE)
     second = open_log()
     await second.acquire("second")
     with pytest.raises(LeaseLost):
-        await log.append([record(2)])
-    await second.append([record(2)])
-    assert await second.head() == 2
+        await log.append(batch(count + 1, 2 * count), 8)
+    assert await second.load_mark(COMMANDS) == 7
+    await second.append(batch(count + 1, 2 * count))
+    assert list(await second.read(0, 100)) == batch(1, 2 * count)
 
 
 async def test_a_dead_owner_is_waited_out(open_log: Open) -> None:
@@ -178,8 +185,11 @@ async def test_a_longer_lease_than_ours_is_not_waited_out(log: PostgresLog, open
     assert 4_000 < refusal.value.remaining_ms <= 6_000
 
 
-async def test_a_taken_position_is_a_lost_lease(log: PostgresLog, sql: asyncpg.Connection) -> None:
+@by_either_way
+async def test_a_taken_position_is_a_lost_lease(
+    log: PostgresLog, sql: asyncpg.Connection, count: int
+) -> None:
     """The primary key is the second fence, should the first be mended by hand."""
-    await sql.execute(IN_THE_WAY, 1)
+    await sql.execute(IN_THE_WAY, count)
     with pytest.raises(LeaseLost):
-        await log.append([record(1)])
+        await log.append(batch(1, count))

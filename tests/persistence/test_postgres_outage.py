@@ -9,6 +9,7 @@ import pytest
 
 from persistence.errors import LogUnavailable
 from persistence.postgres import PostgresLog
+from persistence.postgres_append import FEW
 from testkit.postgres import PostgresServer
 from tests.persistence.samples import Open, batch, record
 
@@ -60,24 +61,30 @@ async def test_reads_go_on_after_an_outage(log: PostgresLog, postgres: PostgresS
     assert list(await log.read(0, 10)) == [record(1)]
 
 
+@pytest.mark.parametrize(
+    ("count", "commit"),
+    [(1, record(1).event), (FEW + 1, b"COMMIT\0")],
+    ids=["few", "many"],
+)
 async def test_a_lost_answer_leaves_the_outcome_open(
-    open_log: Open, postgres: PostgresServer, postgres_url: str
+    open_log: Open, postgres: PostgresServer, postgres_url: str, count: int, commit: bytes
 ) -> None:
     """The commit was done and its answer never came: that is no failure, and acquire tells."""
-    async with _line_cut_at_commit(postgres) as port:
+    async with _line_cut_at(commit, postgres) as port:
         database = postgres_url.split("@/")[1].split("?")[0]
         log = open_log(f"postgresql://outcry@127.0.0.1:{port}/{database}?sslmode=disable")
         await log.acquire("first")
         with pytest.raises(LogUnavailable):
-            await log.append([record(1)])
+            await log.append(batch(1, count))
         await log.acquire("first")
-        assert await log.head() == 1
+        assert await log.head() == count
         await log.close()
 
 
 @asynccontextmanager
-async def _line_cut_at_commit(postgres: PostgresServer) -> AsyncIterator[int]:
-    """A line to the server that passes the COMMIT of an append on, and no answer after it."""
+async def _line_cut_at(commit: bytes, postgres: PostgresServer) -> AsyncIterator[int]:
+    """A line to the server that passes the message with these bytes on, by which an append is
+    committed, and no answer after it."""
     lines: list[asyncio.Task[None]] = []
 
     async def serve(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
@@ -89,7 +96,7 @@ async def _line_cut_at_commit(postgres: PostgresServer) -> AsyncIterator[int]:
         answering = asyncio.ensure_future(_pass_on(server, to_client))
         with suppress(ConnectionError):
             while message := await client.read(65_536):
-                if b"COMMIT\0" in message:
+                if commit in message:
                     answering.cancel()
                     to_client.close()
                 to_server.write(message)
