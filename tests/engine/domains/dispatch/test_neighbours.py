@@ -219,6 +219,20 @@ def test_a_no_opens_the_offers_again(shards: Shards) -> None:
     shards.check_at_rest()
 
 
+def test_who_has_left_meanwhile_is_not_claimed(shards: Shards) -> None:
+    """DRIVER_NOT_ELIGIBLE: they said yes and went offline before their zone was asked."""
+    shards.order("z1", "o1", north(0))
+    shards.deliver_all()
+    shards.must("z1", BEN, take(offer_of(shards, "z1", "o1", BEN)))
+    shards.must("z2", BEN, offline())
+    shards.deliver_all()
+    [failed] = [x for x in shards.log["z1"] if isinstance(x, e.ClaimFailed)]
+    assert failed.cause == "DRIVER_NOT_ELIGIBLE"
+    told = [x for x in shards.log["z1"] if isinstance(x, n.OfferClosed)]
+    assert [x.cause for x in told] == ["CLAIM_REFUSED"]
+    shards.check_at_rest()
+
+
 def test_when_the_only_one_is_not_to_be_had_the_search_moves_on(shards: Shards) -> None:
     """A no, and nobody else has an offer. Of a driver whom operators wanted, they decide."""
     shards.order("z1", "o1", north(0))

@@ -1,8 +1,11 @@
 """Who may see what (dispatch 10, T1, T2)."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from engine.contract import Context, Person
 from engine.domains.dispatch.terms import PING_MS, PROMISE_MS
 from engine.kernel.actor import ANYONE, Actor
 from engine.kernel.time import MINUTE
@@ -108,6 +111,37 @@ def test_the_tracking_reply(house: House) -> None:
     assert view["eta"] == house.now + 2_000 * 200 + 3 * MINUTE
     house.given((ANN, pick_up("o2"))).advance(PING_MS).given((ANN, ping(north(200))))
     assert house.view(CUSTOMER, "delivery:o2")["eta"] == house.now + 1_800 * 200
+
+
+class Known:
+    """A context in which people have given name and phone."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ctx, name)
+
+    def card(self, room: str) -> Any:
+        if not room.startswith("identity:"):
+            return self._ctx.card(room)
+        user = room.removeprefix("identity:")
+        return Person(user.title(), is_active=True, phone=f"phone of {user}")
+
+
+def test_names_and_phones_are_for_whom_they_concern(house: House) -> None:
+    """Dispatch 10: the customer and the driver of a delivery may call each other, the shop knows
+    the driver's name and nobody's phone."""
+    out_for_delivery(house)
+    domain, state = house.core.rooms[DELIVERY].domain, house.state(DELIVERY)
+    views = {
+        who: domain.view(state, Known(house.core.context(DELIVERY, who)))
+        for who in (CUSTOMER, ANN, KEEPER)
+    }
+    assert {view["driver"]["name"] for view in views.values()} == {"Ann"}
+    assert views[CUSTOMER]["driver"]["phone"] == "phone of ann"
+    assert views[ANN]["customer_phone"] == "phone of carla"
+    assert "phone of" not in said(views[KEEPER])
 
 
 def test_the_driver_is_shown_until_the_completion(house: House) -> None:
