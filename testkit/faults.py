@@ -107,6 +107,16 @@ async def cut_writer_from_log(town: Cluster, dice: Random) -> None:
     part.log.mend()
 
 
+async def reset_log_of_writer(town: Cluster, dice: Random) -> None:
+    """Its connections break, and it gets others at once: what it has in memory may not be in the
+    log, and the standby has what is."""
+    part = await _writer_with_heir(town, dice.choice(list(AUCTIONS)))
+    assert part.log, "engines have a log"
+    part.log.cut()
+    await asyncio.sleep(0)
+    part.log.mend()
+
+
 async def cut_writer_from_log_for_good(town: Cluster, dice: Random) -> None:
     """Until another has taken over."""
     market = dice.choice(list(AUCTIONS))
@@ -185,7 +195,7 @@ async def freeze_postgres(town: Cluster, dice: Random) -> None:
     town.postgres.resume()
 
 
-TAKEOVERS = (kill_writer, freeze_writer, cut_writer_from_log_for_good)
+TAKEOVERS = (kill_writer, freeze_writer, reset_log_of_writer, cut_writer_from_log_for_good)
 OTHERS = (
     freeze_engines,
     freeze_writer_briefly,

@@ -241,7 +241,8 @@ async def _open_auctions(town: Cluster, market: str, rooms: Sequence[str], round
                 kind="timed",
                 currency="NGN",
                 start_price=100_000,
-                start_at=now_ms + 1_000,
+                # Approved before that, also where the machine has more to do.
+                start_at=now_ms + 2_500,
                 end_at=now_ms + 3_600_000,
             )
             await _must(boss, "auction.approve", auction=room.partition(":")[2])
