@@ -66,6 +66,7 @@ SELECT name, shard, writer, standby,
        (extract(epoch FROM clock_timestamp() - moved_at) * 1000)::bigint AS moved_ms
   FROM markets ORDER BY shard
 """
+NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 GIVE_AWAY = """
 UPDATE markets SET writer = standby, standby = $2, moved_at = clock_timestamp()
   FROM writers
@@ -148,6 +149,8 @@ class Report(Struct, frozen=True):
     """All of them, by shard."""
     writers: list[Living]
     """All that live, the caller too, by name."""
+    now_ms: Millis | None = None
+    """By the database's clock."""
 
 
 class ShardRow(Struct, frozen=True):
@@ -287,6 +290,7 @@ class ShardTable:
                 is_leader=epoch is not None,
                 markets=_placements(await connection.fetch(PLACEMENTS)),
                 writers=[_living(r) for r in await connection.fetch(LIVING, self._alive_ms)],
+                now_ms=await connection.fetchval(NOW),
             )
         self._epoch = NO_EPOCH if epoch is None else epoch
         return told

@@ -159,6 +159,18 @@ class WorldCollector(Collector):
         yield counter("mail", text, mail, MARKET, "outcome")
 
 
+class ClockCollector(Collector):
+    """Whether this machine has the time of the others."""
+
+    def __init__(self, ahead_ms: int) -> None:
+        """`ahead_ms`: of the database's clock; negative: behind it."""
+        self._ahead_ms = ahead_ms
+
+    def collect(self) -> Iterator[Metric]:
+        text = "How far this machine's clock is ahead of the database's"
+        yield gauge("clock_ahead_seconds", text, [Sample(self._ahead_ms / 1_000)])
+
+
 class StandbyCollector(Collector):
     """How far this process has come with the logs that it follows."""
 

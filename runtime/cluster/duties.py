@@ -18,6 +18,7 @@ from engine.kernel.time import Millis
 from persistence.errors import LeaseHeld, LogError
 from persistence.shards import Change, Placement, Report, ShardTable
 from persistence.trouble import Trouble
+from runtime.clock import wall_ms
 from runtime.cluster.assigning import assign
 from runtime.cluster.pauses import Pause, pause_unless, sleep_ms
 
@@ -38,6 +39,8 @@ BROKEN_MS = 10_000
 ROUNDS_AFTER_OUTAGE = 2
 """Where nobody could report, all look dead but the first who can again: the others get time."""
 SMOOTH_SECONDS = 10
+AHEAD_MS_MAX = 1_000
+"""Clocks may differ by so much."""
 
 
 class Role(Enum):
@@ -86,6 +89,7 @@ class Duties:
         *,
         pause: Pause = sleep_ms,
         steady_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ms: Callable[[], Millis] = wall_ms,
     ) -> None:
         """`name`: of this process and no other; `address`: where it is found."""
         self._table = table
@@ -93,8 +97,12 @@ class Duties:
         self._address = address
         self._hands = hands
         self._pause = pause
+        self._wall_ms = wall_ms
         self._rates = Rates(steady_ns)
         self._trouble = Trouble(logger, "all stays as it is, for the others cannot be told")
+        self._clock_trouble = Trouble(logger, "this machine's clock is not the database's")
+        self.ahead_ms = 0
+        """How far this machine's clock is ahead of the database's; negative: behind it."""
         self.shards: Mapping[str, int] = {}
         """Of every market, as was told last."""
         self._heirs: Mapping[str, str] = {}
@@ -172,6 +180,7 @@ class Duties:
 
     async def _report(self) -> None:
         load = self._rates.of(self._hands.counts())
+        asked_ms = self._wall_ms()
         try:
             told = await self._table.report(self._name, self._address, load, self._hands.ready())
         except LogError as problem:
@@ -179,6 +188,7 @@ class Duties:
             self._rounds_in_order = 0
             return
         self._trouble.over()
+        self._look_at_clock(asked_ms, told.now_ms)
         self._rounds_in_order += 1
         may_lead = told.is_leader and self._rounds_in_order > ROUNDS_AFTER_OUTAGE
         markets = await self._lead(told) if may_lead else told.markets
@@ -190,6 +200,19 @@ class Duties:
         is_outage_over = self._rounds_in_order > HEIR_BACK_MS_MAX // ROUND_MS
         self.backed = backed if is_outage_over else self.backed | backed
         self._want({m.market: self._role_in(m) for m in markets})
+
+    def _look_at_clock(self, asked_ms: Millis, now_ms: Millis | None) -> None:
+        """Engines take turns at one log: where their clocks differ, time jumps."""
+        if now_ms is None:
+            return
+        # The database looked at its own between the question and the answer.
+        self.ahead_ms = max(asked_ms - now_ms, 0) or min(self._wall_ms() - now_ms, 0)
+        if abs(self.ahead_ms) > AHEAD_MS_MAX:
+            self._clock_trouble.met(
+                f"by {self.ahead_ms / 1_000:+.1f} s; auctions end by this clock"
+            )
+        else:
+            self._clock_trouble.over()
 
     async def _lead(self, told: Report) -> Sequence[Placement]:
         """Assign what is to be assigned. Returns where markets are to be from now on."""

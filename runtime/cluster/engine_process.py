@@ -170,6 +170,7 @@ class Markets(Hands):
             metrics.WorldCollector({name: shard.world.counts for name, shard in served}),
             metrics.WriterBusCollector({name: shard.bus_counts for name, shard in served}),
             metrics.StandbyCollector(followed),
+            metrics.ClockCollector(self.duties.ahead_ms),
         )
 
     async def close(self) -> None:

@@ -41,6 +41,7 @@ def _names_of_all() -> set[str]:
         metrics.WorldCollector({MAIN: world}),
         metrics.WriterBusCollector({MAIN: WriterEnd()}),
         metrics.StandbyCollector({}),
+        metrics.ClockCollector(0),
         metrics.GatewayBusCollector({}),
     )
     return set(re.findall(rf"^# TYPE ({PREFIX}\w+)", page.decode(), re.MULTILINE))

@@ -1,12 +1,13 @@
 """A process with duties, and a table and hands of paper."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from persistence.shards import Change, Living, Placement, Report
+from runtime.clock import wall_ms
 from runtime.cluster.duties import ROUND_MS, TOLD_MS, Duties, Hands
 from tests.runtime.writer.writing import until
 
@@ -26,6 +27,7 @@ class PaperTable:
         self.reports: list[tuple[Mapping[str, int], Collection[str]]] = []
         self.assigned: list[Change] = []
         self.left: list[str] = []
+        self.clock: Callable[[], int] = wall_ms
 
     async def report(
         self, name: str, address: str, load: Mapping[str, int], ready: Collection[str] = ()
@@ -36,7 +38,8 @@ class PaperTable:
         assert name not in self.left, "whoever has left reports no more"
         self.reports.append((load, ready))
         me = Living(name, address, dict(load), frozenset(ready), name in self.draining)
-        return Report(self.leader == name, list(self.markets), [me, *self.others])
+        now_ms = self.clock()
+        return Report(self.leader == name, list(self.markets), [me, *self.others], now_ms)
 
     async def assign(self, changes: Sequence[Change]) -> None:
         if self.assign_problem:

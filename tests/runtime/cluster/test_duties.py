@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from persistence.errors import LeaseHeld, LeaseLost, LogUnavailable, ShardsRefused
 from persistence.shards import Living
+from runtime.clock import wall_ms
 from runtime.cluster.duties import HELD_MS, ROUNDS_AFTER_OUTAGE, TOLD_MS, Rates
 from tests.runtime.cluster.duty_paper import Process
 from tests.runtime.writer.writing import until
@@ -186,6 +188,22 @@ async def test_what_cannot_be_written_is_given_to_whoever_stands_ready(process: 
     process.duties.lost("main")
     await process.round()
     await process.done(("follow", "main"))
+
+
+async def test_a_wrong_clock_is_told(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, and by how much. The time that a report takes is no difference."""
+    for ahead_ms in (600_000, -600_000, 0):
+        process.table.clock = partial(_clock, ahead_ms)
+        await process.round()
+        # On a slow machine a report takes its time, and so much is not known.
+        assert abs(process.duties.ahead_ms - ahead_ms) < 60_000
+    said = [message for message in caplog.messages if "clock" in message]
+    assert said[0].startswith("this machine's clock is not the database's: by +")
+    assert len(said) == 1
+
+
+def _clock(ahead_ms: int) -> int:
+    return wall_ms() - ahead_ms
 
 
 async def test_without_the_table_all_stays_as_it_is(process: Process) -> None:
