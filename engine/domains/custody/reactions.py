@@ -3,27 +3,53 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.contract import Context, Event, Message, Notify, Reaction, Send
+from engine.contract import Context, Event, Message, Notify, Person, Reaction, Send
 from engine.domains.custody import events as e
 from engine.domains.custody import notices as n
 from engine.domains.custody.links import link_for
 from engine.domains.custody.messages import CountRating, ScanReported
 from engine.domains.custody.state import Shipment, carriers_of, name_of, step_of
 from engine.domains.custody.terms import CARRIERS, Device, carrier_room, scanner_room
+from engine.kernel.ids import room_name
 from engine.kernel.outside import Errand, Letter
 from engine.kernel.time import Millis
 from engine.ledger.escrow.terms import escrow_room
 from engine.ledger.messages import DisputeEscrow, RefundEscrow, ReleaseEscrow
 
 
-def react(state: Shipment, event: Event, _: Context) -> Iterable[Reaction]:
+def react(state: Shipment, event: Event, ctx: Context) -> Iterable[Reaction]:
     """What this event causes in other rooms."""
     handler = _REACTIONS.get(type(event))
-    return handler(state, event) if handler else ()
+    caused = handler(state, event) if handler else ()
+    return (*caused, *_to_recipient(state, event, ctx))
 
 
 def _money(state: Shipment, message: Message) -> Send:
     return Send(escrow_room("shipment", state.shipment), message)
+
+
+def _to_recipient(state: Shipment, event: Event, ctx: Context) -> list[Reaction]:
+    """What letters say to every recipient, one whom the house knows hears as a notice, too."""
+    notice = _as_notice(state, event)
+    if notice is None or state.recipient_id in (state.sender, *state.carriers):
+        return []
+    person = ctx.card(room_name("identity", state.recipient_id))
+    return [Notify(state.recipient_id, notice)] if isinstance(person, Person) else []
+
+
+def _as_notice(state: Shipment, event: Event) -> Event | None:
+    match event:
+        case e.StepReady(is_delivery=True):
+            return _due(state, event)
+        case (
+            e.ShipmentDelivered()
+            | e.ShipmentCancelled()
+            | e.CustodyDisputed()
+            | e.ReturnStarted()
+            | e.CustodyResolved(outcome="LOST")
+        ):
+            return n.ShipmentUpdate(shipment=state.shipment, status=state.status)
+    return None
 
 
 def _tell(
@@ -85,19 +111,23 @@ def _on_disputed(state: Shipment, event: e.CustodyDisputed) -> list[Reaction]:
 
 
 def _on_ready(state: Shipment, event: e.StepReady) -> list[Reaction]:
+    due = _due(state, event)
+    return [Notify(user, due) for user in _accounts(state, event.giver, event.receiver)]
+
+
+def _due(state: Shipment, event: e.StepReady) -> n.HandoffDue:
     step = step_of(state, event.step_seq)
     assert step is not None, "a step is ready when the plan has it"
-    due = n.HandoffDue(
+    return n.HandoffDue(
         shipment=state.shipment,
         step_seq=event.step_seq,
         place=step.terms.place_id,
         expires_at=event.expires_at,
     )
-    return [Notify(user, due) for user in _accounts(state, event.giver, event.receiver)]
 
 
 def _accounts(state: Shipment, *users: str) -> list[str]:
-    """Those of them who surely have a room of their own; a recipient may have none."""
+    """Those of them who surely have a room of their own; of a recipient `_to_recipient` knows."""
     known = (state.sender, *state.carriers)
     return [user for user in dict.fromkeys(users) if user in known]
 

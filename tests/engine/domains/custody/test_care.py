@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from engine.contract import Person
 from engine.domains.custody import commands as c
 from engine.domains.custody import events as e
-from engine.domains.custody.notices import ShipmentUpdate
+from engine.domains.custody.notices import HandoffDue, ShipmentUpdate
 from engine.domains.custody.terms import Movement
 from engine.kernel.outside import Letter
 from engine.ledger.escrow.events import EscrowDisputed, EscrowReleased
+from engine.room import StepContext
 from testkit.house import House
 from tests.engine.domains.custody.cast import (
     CHAIN,
@@ -263,6 +265,32 @@ def test_who_is_told_of_a_decision(made: Any, asked: Any, expected: set[tuple[st
         made(house).when(*asked).then_accepted()
         assert told(house) == expected
         assert len(house.happened(ShipmentUpdate)) == len(expected)
+
+
+def test_a_recipient_with_an_account_hears_what_letters_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """H4: on the own feed; the others have letters alone."""
+
+    def card(_: StepContext, room: str) -> Person | None:
+        return Person("Rita", is_active=True) if room == "identity:rita" else None
+
+    with House() as house, monkeypatch.context() as patched:
+        patched.setattr(StepContext, "card", card)
+        picked_up(house).when(LEA, scan(token(house, 2), house.now))
+        house.then(HandoffDue, step_seq=3)
+        assert len(house.happened(HandoffDue, "user:rita")) == 1
+        for who, asked, status in (
+            (LEA, problem("LOSS"), "DISPUTED"),
+            (MOD, resolve("RETURNING"), "RETURNING"),
+            (LEA, problem("LOSS"), "DISPUTED"),
+            (MOD, resolve("LOST"), "LOST"),
+        ):
+            house.when(who, asked).then_accepted()
+            assert [u.status for u in house.happened(ShipmentUpdate, "user:rita")] == [status]
+    with House() as house:
+        delivered(house)
+        assert "user:rita" not in house.core.rooms
 
 
 def test_the_old_delivery_code_does_not_work_on_the_way_back() -> None:
