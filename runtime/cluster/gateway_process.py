@@ -29,6 +29,7 @@ from persistence.bus.keys import MARKETS
 from persistence.bus.line import RedisAway, RedisLine, RedisRefused
 from persistence.file_folder import FileFolder
 from persistence.shards import MAIN
+from persistence.trouble import Trouble
 from runtime import garbage, metrics
 from runtime.clock import wall_ms
 from runtime.config import Config, ConfigError
@@ -103,6 +104,7 @@ class Halls(Handler):
         self._vault = vault_of(config)
         self._secrets = hook_secrets(config)
         self._redis = RedisLine(config.redis)
+        self._trouble = Trouble(logger, "which markets there are is not known")
         self._halls: dict[str, Hall] = {}
         self._main = asyncio.Event()
 
@@ -117,15 +119,25 @@ class Halls(Handler):
             try:
                 (answer,) = await self._redis.ask([("HGETALL", MARKETS)])
             except (RedisAway, RedisRefused) as problem:
-                logger.warning("which markets there are is not known: %s", problem)
+                self._trouble.met(problem)
             else:
+                self._trouble.over()
                 self._open(dict(zip(answer[::2], answer[1::2], strict=True)))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def until_open(self) -> None:
         """Wait until the main market has a writer."""
-        await self._main.wait()
-        await self._halls[MAIN].writer.until_ready()
+        waiting = Trouble(logger, "this gateway lets nobody in yet")
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._main.wait()
+                    await self._halls[MAIN].writer.until_ready()
+            except TimeoutError:
+                waiting.met("no engine has told Redis that it serves the market main")
+            else:
+                waiting.over()
+                return
 
     async def close(self) -> None:
         """Let go of Redis."""
