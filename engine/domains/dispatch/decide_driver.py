@@ -14,7 +14,7 @@ from engine.domains.dispatch.guards import (
     other_zone,
     zone_mismatch,
 )
-from engine.domains.dispatch.pings import JUMP, believed, device_time, judge
+from engine.domains.dispatch.pings import JUMP, believed, device_time, is_jump, judge
 from engine.domains.dispatch.search import withdraw
 from engine.domains.dispatch.state import Driver, Zone, positions_of
 from engine.domains.dispatch.terms import (
@@ -29,7 +29,7 @@ from engine.kernel.time import Millis
 
 
 def go_online(state: Zone, command: c.GoOnline, ctx: Context) -> Decision:
-    """OFFLINE -> AVAILABLE, in one zone only (X5)."""
+    """OFFLINE -> AVAILABLE, in one zone only (X5). To go offline is no way to jump unseen."""
     user = ctx.actor.user
     refusal = no_zone(state, ctx) or not_approved(ctx)
     if refusal:
@@ -43,7 +43,10 @@ def go_online(state: Zone, command: c.GoOnline, ctx: Context) -> Decision:
         return no_such_step(driver.state, command)
     device_at = device_time(command, ctx)
     claims = (driver_key(user), presence_key(user, ctx.room))
-    return [e.DriverOnline(driver=user, pos=command.pos, device_at=device_at, claims=claims)]
+    came = e.DriverOnline(driver=user, pos=command.pos, device_at=device_at, claims=claims)
+    if driver is None or not is_jump(driver.pos, driver.pos_at, command.pos, ctx.now):
+        return [came]
+    return [came, *_flagged(driver, command, ctx)]
 
 
 def go_offline(state: Zone, command: c.GoOffline, ctx: Context) -> Decision:
@@ -111,10 +114,10 @@ def _logged(state: Zone, own: c.UpdateLocation | None, ctx: Context) -> list[Eve
     ]
 
 
-def _flagged(driver: Driver, command: c.UpdateLocation, ctx: Context) -> Decision:
+def _flagged(driver: Driver, command: c.GoOnline | c.UpdateLocation, ctx: Context) -> list[Event]:
     """Operators see it, though not each time (T5)."""
     if driver.flags and ctx.now - driver.flagged_at < LOG_MS:
-        return ()
+        return []
     user, new = ctx.actor.user, command.pos
     old, at, _ = believed(positions_of(ctx).fixes.get(user), driver)
     return [

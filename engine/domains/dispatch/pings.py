@@ -51,8 +51,13 @@ def _doubt(fix: Fix | None, driver: Driver, command: c.UpdateLocation, ctx: Cont
     here, at, earlier = believed(fix, driver)
     if device_time(command, ctx) < earlier:
         return OLDER
-    reach_m = SPEED_MAX_M_S * (now - at) // 1_000
-    return TAKEN if is_nearer(here.lat, here.lon, pos.lat, pos.lon, reach_m + 1) else JUMP
+    return JUMP if is_jump(here, at, pos, now) else TAKEN
+
+
+def is_jump(old: Place | Fix, old_at: Millis, new: Place, now: Millis) -> bool:
+    """Whether nobody can have come from one place to the other (T5)."""
+    reach_m = SPEED_MAX_M_S * (now - old_at) // 1_000
+    return not is_nearer(old.lat, old.lon, new.lat, new.lon, reach_m + 1)
 
 
 def believed(fix: Fix | None, driver: Driver) -> tuple[Place | Fix, Millis, Millis]:

@@ -206,6 +206,15 @@ def test_a_jump_is_flagged_and_not_believed(house: House) -> None:
     assert zone_of(house).drivers["ann"].flags == 2
 
 
+def test_who_goes_offline_to_jump_is_flagged(house: House) -> None:
+    """X5: the new place is believed, for it is where they want offers; operators see how they came
+    there."""
+    house.given((ANN, online()), (ANN, offline())).advance(10 * SECOND)
+    house.when(ANN, online(north(601))).then_only(e.DriverOnline, e.DriverFlagged)
+    house.given((ANN, offline())).advance(10 * SECOND)
+    house.when(ANN, online(north(1_201))).then_only(e.DriverOnline)
+
+
 def test_pings_after_a_restart_are_compared_with_the_log(house: House) -> None:
     """Soft state is gone: the logged position still tells what is older, and what is a jump."""
     start = house.now

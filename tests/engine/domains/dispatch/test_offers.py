@@ -95,6 +95,8 @@ def test_the_last_offer_that_a_busy_driver_gives_back_moves_the_search_on(house:
     ordered(house, "o2").given((KEEPER, accept_order("o2")))
     house.when(ANN, take(offer_to(house, ANN))).then(e.OffersReturned, order="o2")
     house.then(e.OffersSent, order="o2", wave=2).then(e.NoDriverFound, order="o2")
+    wave = house.happened(e.OffersSent)[0]
+    assert [(x.driver, x.reason) for x in wave.left_out] == [("ann", "BUSY")]
 
 
 def test_who_is_not_approved_gets_nothing(house: House) -> None:

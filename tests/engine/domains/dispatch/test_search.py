@@ -163,6 +163,8 @@ def test_who_goes_offline_gives_offers_back(house: House) -> None:
     """X4: open offers return, and the search does not wait for them."""
     searching(house, ANN).when(ANN, offline()).then(e.OffersReturned, cause="OFFLINE")
     house.then(e.NoDriverFound).then(e.DriverOffline, cause="OWN")
+    wave = house.happened(e.OffersSent)[0]
+    assert [(x.driver, x.reason) for x in wave.left_out] == [("ann", "OFFLINE")]
     assert job_of(house).status == "UNASSIGNED"
 
 
