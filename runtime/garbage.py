@@ -13,5 +13,10 @@ THRESHOLDS = (10_000, 50, 1_000)
 def settle() -> None:
     """Leave what recovery has made out of every later search, and search seldom."""
     gc.collect()
+    keep()
+
+
+def keep() -> None:
+    """The same in the midst of recovery, without a search for what is no longer needed."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -17,6 +17,7 @@ from engine.registry import Registry
 from engine.sequencer import Remembered
 from persistence.errors import CorruptLog, LogUnavailable
 from persistence.order import ARCHIVED
+from runtime import garbage
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +120,11 @@ async def _read_to_end(
 ) -> Recovered:
     core = replay.core
     since, first, head = core.position, replay.read_to, await log.head()
-    while replay.add(await log.read(replay.after, PAGE)):
+    while replay.add(page := await log.read(replay.after, PAGE)):
         progress(replay.read_to - first, head - first)
+        if len(page) == PAGE:
+            # Each search for garbage walks over all that was made so far, and all of it stays.
+            garbage.keep()
     return Recovered(core, replay.remembered, core.position - since, since)
 
 
