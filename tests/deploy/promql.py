@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 FUNCTIONS = frozenset(
     {
-        *("changes", "count", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
-        *("topk", "vector"),
+        *("abs", "changes", "count", "histogram_quantile", "increase", "max", "min", "rate"),
+        *("sum", "topk", "vector"),
     }
 )
 WORDS = frozenset({"and", "or", "unless", "by", "on", "group_left"})
