@@ -191,6 +191,7 @@ def test_a_sixth_offer_is_refused(house: House) -> None:
         house.given((ANN, offer(price)), (KATE, counter(120_00)))
     house.when(ANN, offer(110)).then_rejected("TOO_MANY_OFFERS")
     house.when(ANN, take(120_00)).then(e.NegotiationAccepted, final_price=120_00)
+    house.then(t.PriceAgreed, is_automatic=False)
 
 
 def test_amounts_in_the_text_are_not_read(house: House) -> None:
