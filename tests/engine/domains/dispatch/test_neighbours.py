@@ -169,6 +169,19 @@ def test_batches_take_neighbours_in(border: House) -> None:
     assert asked(border) == {"ben"}
 
 
+def test_a_neighbours_driver_has_one_offer_of_a_batch_at_a_time(border: House) -> None:
+    """Two jobs, one driver over the border: the other job waits for the answer, and after two noes
+    nobody is left to wait for."""
+    for order in ("o1", "o2"):
+        ordered(border, order, mode="batched", shop_approval="auto")
+    border.advance(BATCH_MS).then(e.BatchMatched, orders=("o1", "o2"), matched=1)
+    assert (asked(border), asked(border, "o2")) == ({"ben"}, set())
+    border.given((BEN, decline(offer_to(border, BEN)))).advance(BATCH_MS)
+    assert (asked(border), asked(border, "o2")) == (set(), {"ben"})
+    border.given((BEN, decline(offer_to(border, BEN, "o2")))).advance(4 * BATCH_MS)
+    assert {job_of(border, order).status for order in ("o1", "o2")} == {"UNASSIGNED"}
+
+
 # Two shards.
 
 

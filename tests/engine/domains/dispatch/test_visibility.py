@@ -85,6 +85,14 @@ def test_classes_of_a_delivery(house: House) -> None:
     assert house.audience(ANN, "delivery:o2") == ""
 
 
+def test_a_promise_is_kept_whoever_brings_it(house: House) -> None:
+    """F2: from the shop's yes, also when a driver gives the job back later."""
+    assigned(house)
+    promise = house.view(CUSTOMER, DELIVERY)["promise"]
+    house.advance(MINUTE).given((ANN, release()))
+    assert house.view(CUSTOMER, DELIVERY)["promise"] == promise
+
+
 def test_only_parties_track(house: House) -> None:
     """TrackOrder: the snapshot, for the parties."""
     assigned(house)
