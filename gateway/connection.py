@@ -122,6 +122,7 @@ class Connection(asyncio.Protocol):
         "_ended",
         "_fragments",
         "_heard_at_ms",
+        "_is_answered",
         "_is_binary",
         "_listener",
         "_midway",
@@ -151,6 +152,8 @@ class Connection(asyncio.Protocol):
         self._fragments: list[bytes] = []
         self._is_binary = False
         self._ended: tuple[int, str] | None = None
+        self._is_answered = False
+        """Whether what is pending is to leave at the next turn."""
         self._congested = False
         self._paused = False
         self._midway = 0
@@ -183,15 +186,17 @@ class Connection(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """Send one text message (UTF-8). Nothing happens once the connection is closing."""
-        self.send_framed(frame_text(text))
+        if self._phase is Phase.OPEN:
+            self._push(frame_text(text))
 
     def send_framed(self, frame: bytes) -> None:
-        """Send bytes made by `frame_text` or `frame_binary`; many connections may share them."""
+        """Send bytes made by `frame_text` or `frame_binary`; many connections may share them, and
+        may be sent them one after the other. What `send` is given does not wait for that."""
         if self._phase is not Phase.OPEN:
             return
-        # `_push`, spelled out: this is the innermost step of a fan-out.
+        # This is the innermost step of a fan-out.
         if not self._out:
-            self._listener.tick.mark(self)
+            self._listener.tick.mark_listener(self)
         self._out.append(frame)
         self._out_bytes += len(frame)
         if self._out_bytes > _PENDING_BYTES_MAX:
@@ -291,6 +296,7 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what is pending in one piece, and close the connection if it is too slow."""
+        self._is_answered = False
         out = self._out
         if not out:
             return
@@ -412,7 +418,8 @@ class Connection(asyncio.Protocol):
     # Writing and ending.
 
     def _push(self, data: bytes) -> None:
-        if not self._out:
+        if not self._is_answered:
+            self._is_answered = True
             self._listener.tick.mark(self)
         self._out.append(data)
         self._out_bytes += len(data)

@@ -241,10 +241,17 @@ class PaperTransport(asyncio.Transport):
 def on_paper(owner: Owner, **settings: Any) -> tuple[ManualLoop, Connection, PaperTransport]:
     """An open connection without a socket, in a time of its own."""
     loop = ManualLoop()
-    connection = Listener(owner, ConnectionSettings(**settings), loop).connection()
+    listener = Listener(owner, ConnectionSettings(**settings), loop)
+    connection, transport = open_on_paper(listener, loop)
+    return loop, connection, transport
+
+
+def open_on_paper(listener: Listener, loop: ManualLoop) -> tuple[Connection, PaperTransport]:
+    """One more of this listener's."""
+    connection = listener.connection()
     transport = PaperTransport()
     connection.connection_made(transport)
     connection.data_received(HANDSHAKE)
     loop.tick()
     assert transport.writes.pop().startswith(b"HTTP/1.1 101 ")
-    return loop, connection, transport
+    return connection, transport

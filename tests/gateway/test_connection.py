@@ -7,9 +7,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.frames import Opcode
 
-from gateway.connection import Connection
+from gateway.connection import Connection, Listener
+from gateway.connection_settings import ConnectionSettings
 from gateway.frames import frame_binary, frame_text
-from tests.gateway.harness import Owner, on_paper, raw_client, serving
+from gateway.tick import LISTENERS_MAX
+from tests.gateway.harness import (
+    ManualLoop,
+    Owner,
+    on_paper,
+    open_on_paper,
+    raw_client,
+    serving,
+)
 
 BOTH_LOOPS = True
 
@@ -105,6 +114,29 @@ async def test_many_sends_in_a_tick_are_one_write() -> None:
     assert transport.writes == [(frame_text(b"to one") + shared) * 5]
     loop.tick()
     assert (len(transport.writes), connection.backlog_bytes) == (1, 0)
+
+
+async def test_an_answer_does_not_wait_for_a_crowd() -> None:
+    """It leaves at the next turn, behind what its own connection was told before; what that is told
+    afterwards has its place in the crowd again."""
+    loop = ManualLoop()
+    listener = Listener(Owner(), ConnectionSettings(), loop)
+    crowd = [open_on_paper(listener, loop) for _ in range(LISTENERS_MAX + 1)]
+    last, transport = crowd[-1]
+    event, reply = frame_text(b"event"), frame_text(b"reply")
+    for connection, _ in crowd:
+        connection.send_framed(event)
+    last.send(b"reply")
+    loop.tick()
+    assert transport.writes == [event + reply]
+    loop.tick()
+    for connection, _ in crowd:
+        connection.send_framed(event)
+    loop.tick()
+    assert transport.writes[1:] == []
+    loop.tick()
+    assert [other.writes for _, other in crowd[:-1]] == [[event, event]] * LISTENERS_MAX
+    assert transport.writes[1:] == [event]
 
 
 async def test_a_long_burst_is_written_before_the_tick_ends() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.tick import Tick
+from gateway.tick import LISTENERS_MAX, Tick
 from tests.gateway.harness import ManualLoop
 
 
@@ -30,6 +30,26 @@ def test_many_marks_are_one_call_of_the_loop() -> None:
     assert sum(sink.flushes for sink in sinks) == 0
     loop.tick()
     assert {sink.flushes for sink in sinks} == {1}
+    assert loop.ready == []
+
+
+def test_who_waits_for_an_answer_goes_before_a_crowd_that_listens() -> None:
+    """A crowd is written to in pieces of bounded size, in order; the loop turns between them."""
+    loop = ManualLoop()
+    tick = Tick(loop)
+    crowd = [Sink() for _ in range(2 * LISTENERS_MAX + 1)]
+    for sink in crowd:
+        tick.mark_listener(sink)
+    asker = Sink()
+    loop.tick()
+    assert sum(sink.flushes for sink in crowd) == LISTENERS_MAX
+    tick.mark(asker)
+    assert len(loop.ready) == 1
+    loop.tick()
+    assert (asker.flushes, sum(sink.flushes for sink in crowd)) == (1, 2 * LISTENERS_MAX)
+    assert crowd[-1].flushes == 0
+    loop.tick()
+    assert crowd[-1].flushes == 1
     assert loop.ready == []
 
 
