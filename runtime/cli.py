@@ -50,7 +50,7 @@ OF_WRITERS = frozenset(
         *("text_url", "text_secret", "text_model"),
         *("google_audience", "google_jwks", "apple_audience", "apple_jwks"),
         *("stripe_secret_key", "stripe_api", "razorpay_key", "razorpay_api"),
-        *("paystack_api", "sandbox_api"),
+        *("paystack_api", "sandbox_api", "payouts"),
     }
 )
 SETTINGS = tuple(name for name in Config.__struct_fields__ if name != "test_clock")

@@ -102,6 +102,13 @@ class Config(Struct, frozen=True, kw_only=True):
     sandbox_api: Annotated[
         str, Meta(description="address of `outcry sandbox-refunds`; default: all refunds are paid")
     ] = ""
+    payouts: Annotated[
+        str,
+        Meta(
+            pattern="^(|sandbox)$",
+            description="who pays withdrawals and payouts: sandbox; default: staff, by hand",
+        ),
+    ] = ""
     notifier: Annotated[
         str,
         Meta(

@@ -109,6 +109,23 @@ class PayBack(Errand, frozen=True):
     """The provider's own id of the refund: then it is only asked."""
 
 
+class PayOut(Errand, frozen=True):
+    """A payout provider is to pay somebody, or to be asked how that stands. Without an attempt it
+    is to be begun: `ledger.start_withdrawal`. What the provider says is `ledger.report_payout`."""
+
+    withdrawal: str
+    currency: str
+    payee: str
+    bank_reference: str
+    amount: int
+    attempt: int
+    """1, 2, 3 …: another one only after a no. The same one has no second effect."""
+    look: int = 0
+    """How often the provider was asked after this attempt."""
+    reference: str = ""
+    """The provider's own id of it: then it is only asked."""
+
+
 class AskPayment(Errand, frozen=True):
     """A payment provider is to be asked what became of a payment. A capture comes back as
     `ledger.provider_event`, and that it is settled as `ledger.report_payment`."""

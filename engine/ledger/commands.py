@@ -118,6 +118,20 @@ class FailWithdrawal(LedgerCommand, frozen=True, tag="ledger.fail_withdrawal"):
     """There is no use in trying again: an account that is closed, say."""
 
 
+class ReportPayout(LedgerCommand, frozen=True, tag="ledger.report_payout"):
+    """What came of telling a provider to pay somebody, or of asking it."""
+
+    ROLES: ClassVar = frozenset({SYSTEM})
+    withdrawal: Id
+    provider: Id
+    attempt: Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX)]
+    look: Annotated[int, Meta(ge=0, le=ATTEMPTS_MAX)]
+    outcome: RefundOutcome
+    """`unanswered`: nobody knows whether it has heard. `refused`: it does not pay."""
+    reference: Annotated[str, Meta(max_length=128)] = ""
+    reason: Reason = ""
+
+
 class RequestPayout(LedgerCommand, frozen=True, tag="ledger.request_payout"):
     """Ask for what the house owes one as a seller, carrier or service partner (P10)."""
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Sequence
 
 from engine.contract import Context, Decision, Event, Notify, Person, Reaction
-from engine.kernel.ids import room_name
+from engine.kernel.ids import room_name, split_room
 from engine.kernel.limits import PAYOUT_BATCH_MAX
-from engine.kernel.outcome import KYC_REQUIRED, Rejected
+from engine.kernel.outcome import INVALID_TRANSITION, KYC_REQUIRED, Rejected
+from engine.kernel.outside import Errand, PayOut
 from engine.kernel.posting import Transfer
-from engine.kernel.time import Millis
+from engine.kernel.time import DAY, Millis
 from engine.ledger import commands as c
 from engine.ledger import events as e
 from engine.ledger.accounts import PAYABLE_KINDS, payable, payee_of_payable, payout_pending
+from engine.ledger.codes import WITHDRAWAL_NOT_FOUND
+from engine.ledger.decide_refund import LOOK_AFTER_MS
+from engine.ledger.decide_withdrawal import paid, refused
 from engine.ledger.refusals import insufficient
 from engine.ledger.state import Journal
 
@@ -80,14 +84,78 @@ def _requested(
 
 
 def due(state: Journal) -> Iterable[Millis]:
-    """When payouts that the provider could not pay are tried again."""
-    return state.retries.values()
+    """When payouts that the provider could not pay are tried again, and when it is asked how those
+    stand that it is at."""
+    yield from state.retries.values()
+    yield from state.looks.values()
 
 
 def wake(state: Journal, ctx: Context) -> list[Event]:
     """The provider is about to be told again (accounts 7)."""
     ids = sorted(id_ for id_, retry_at in state.retries.items() if retry_at <= ctx.now)
-    return [e.WithdrawalStarted(withdrawal=id_) for id_ in ids]
+    open_ = state.withdrawals
+    again = [e.WithdrawalStarted(withdrawal=i, attempt=open_[i].attempt + 1) for i in ids]
+    asked = [
+        e.PayoutAsked(withdrawal=id_, look=open_[id_].look + 1)
+        for id_, look_at in sorted(state.looks.items())
+        if look_at <= ctx.now
+    ]
+    return [*again, *asked]
+
+
+def report_payout(state: Journal, command: c.ReportPayout, ctx: Context) -> Decision:
+    """What the provider has said. As long as it has neither paid nor refused, it is asked again:
+    the money may be on its way, so it never goes back by itself."""
+    id_, open_ = command.withdrawal, state.withdrawals.get(command.withdrawal)
+    if open_ is None:
+        return Rejected(
+            WITHDRAWAL_NOT_FOUND,
+            f"no open withdrawal {id_!r} in this currency",
+            {"withdrawal": id_},
+        )
+    if not open_.processing or (command.attempt, command.look) != (open_.attempt, open_.look):
+        return Rejected(
+            INVALID_TRANSITION,
+            f"{id_!r} is at attempt {open_.attempt}, look {open_.look}",
+            {"status": "processing" if open_.processing else "requested"},
+        )
+    if command.outcome == "paid":
+        return [paid(id_, open_, command.currency, command.provider)]
+    if command.outcome == "refused":
+        return [refused(id_, open_, command.reason or "refused", ctx, is_final=False)]
+    return [
+        e.PayoutAwaited(
+            withdrawal=id_,
+            reference=command.reference or open_.reference,
+            reason=command.reason,
+            look_at=ctx.now + min(DAY, LOOK_AFTER_MS << min(open_.look, 10)),
+        )
+    ]
+
+
+def errands(state: Journal, event: Event, ctx: Context) -> Iterable[Errand]:
+    """A provider is told, if there is one. What has gone on since asks nothing more."""
+    if isinstance(event, e.WithdrawalRequested):
+        begun, look = 0, 0
+    elif isinstance(event, e.WithdrawalStarted):
+        begun, look = event.attempt, 0
+    elif isinstance(event, e.PayoutAsked):
+        begun, look = -1, event.look
+    else:
+        return
+    open_ = state.withdrawals.get(event.withdrawal)
+    if open_ is None or look != open_.look or begun not in (-1, open_.attempt):
+        return
+    yield PayOut(
+        withdrawal=event.withdrawal,
+        currency=split_room(ctx.room)[1],
+        payee=open_.user,
+        bank_reference=open_.bank_reference,
+        amount=open_.amount,
+        attempt=open_.attempt,
+        look=look,
+        reference=open_.reference,
+    )
 
 
 def tell_the_payee(event: Event) -> Sequence[Reaction]:

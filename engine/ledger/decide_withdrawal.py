@@ -4,7 +4,8 @@ A payout is a withdrawal whose money comes from a payable: `decide_payout` asks 
 then on it goes its way here.
 """
 
-from engine.contract import Context, Decision
+from engine.contract import Context, Decision, Event
+from engine.kernel.ids import split_room
 from engine.kernel.outcome import INVALID_TRANSITION, KYC_REQUIRED, Rejected
 from engine.kernel.posting import Transfer
 from engine.kernel.time import MINUTE
@@ -54,7 +55,8 @@ def start_withdrawal(state: Journal, command: c.StartWithdrawal, _: Context) -> 
     """Requested -> processing: the intent is logged before the provider is told."""
     if refusal := _not_in(state, command.withdrawal, processing=False, act="start"):
         return refusal
-    return [e.WithdrawalStarted(withdrawal=command.withdrawal)]
+    open_ = state.withdrawals[command.withdrawal]
+    return [e.WithdrawalStarted(withdrawal=command.withdrawal, attempt=open_.attempt + 1)]
 
 
 def complete_withdrawal(state: Journal, command: c.CompleteWithdrawal, _: Context) -> Decision:
@@ -62,14 +64,17 @@ def complete_withdrawal(state: Journal, command: c.CompleteWithdrawal, _: Contex
     id_, currency = command.withdrawal, command.currency
     if refusal := _not_in(state, id_, processing=True, act="complete"):
         return refusal
-    open_ = state.withdrawals[id_]
-    pending, transit = payout_pending(open_.user), clearing(MANUAL)
+    return [paid(id_, state.withdrawals[id_], currency, MANUAL)]
+
+
+def paid(id_: str, open_: Withdrawal, currency: str, provider: str) -> e.WithdrawalPaid:
+    """It has left through this provider."""
+    pending, transit = payout_pending(open_.user), clearing(provider)
     out = (
         Transfer(pending, transit, open_.amount, currency, KIND, id_),
-        Transfer(transit, external(MANUAL), open_.amount, currency, KIND, id_),
+        Transfer(transit, external(provider), open_.amount, currency, KIND, id_),
     )
-    payout = payout_of(open_, currency)
-    return [e.WithdrawalPaid(withdrawal=id_, payout=payout, postings=out)]
+    return e.WithdrawalPaid(withdrawal=id_, payout=payout_of(open_, currency), postings=out)
 
 
 def fail_withdrawal(state: Journal, command: c.FailWithdrawal, ctx: Context) -> Decision:
@@ -80,22 +85,26 @@ def fail_withdrawal(state: Journal, command: c.FailWithdrawal, ctx: Context) -> 
         return refusal
     if not command.reason:
         return reason_required()
-    open_, reason = state.withdrawals[id_], command.reason
-    payout = payout_of(open_, command.currency)
-    if payout and not command.final and open_.attempt <= len(RETRY_AFTER_MS):
+    open_ = state.withdrawals[id_]
+    return [refused(id_, open_, command.reason, ctx, is_final=command.final)]
+
+
+def refused(id_: str, open_: Withdrawal, reason: str, ctx: Context, *, is_final: bool) -> Event:
+    """Tried again later, or back where it came from."""
+    currency = split_room(ctx.room)[1]
+    payout = payout_of(open_, currency)
+    if payout and not is_final and open_.attempt <= len(RETRY_AFTER_MS):
         retry_at = ctx.now + RETRY_AFTER_MS[open_.attempt - 1]
-        return [
-            e.PayoutPostponed(
-                withdrawal=id_,
-                reason=reason,
-                payout=payout,
-                attempt=open_.attempt,
-                retry_at=retry_at,
-            )
-        ]
+        return e.PayoutPostponed(
+            withdrawal=id_,
+            reason=reason,
+            payout=payout,
+            attempt=open_.attempt,
+            retry_at=retry_at,
+        )
     pending, home = payout_pending(open_.user), open_.source or wallet(open_.user)
-    back = Transfer(pending, home, open_.amount, command.currency, KIND, id_)
-    return [e.WithdrawalFailed(withdrawal=id_, reason=reason, payout=payout, postings=(back,))]
+    back = Transfer(pending, home, open_.amount, currency, KIND, id_)
+    return e.WithdrawalFailed(withdrawal=id_, reason=reason, payout=payout, postings=(back,))
 
 
 def payout_of(open_: Withdrawal, currency: str) -> e.Payout | None:

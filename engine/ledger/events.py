@@ -119,6 +119,8 @@ class WithdrawalStarted(Event, frozen=True, tag="ledger.withdrawal_started"):
     """The instruction is about to be given to the provider."""
 
     withdrawal: str
+    attempt: int = 0
+    """1, 2, 3 …; 0 in old logs."""
 
 
 class WithdrawalPaid(Event, frozen=True, tag="ledger.withdrawal_paid"):
@@ -126,6 +128,23 @@ class WithdrawalPaid(Event, frozen=True, tag="ledger.withdrawal_paid"):
 
     withdrawal: str
     payout: Payout | None = None
+
+
+class PayoutAwaited(Event, frozen=True, tag="ledger.payout_awaited"):
+    """The provider is at it, or nobody knows whether it is: it is asked again."""
+
+    withdrawal: str
+    reference: str
+    reason: str
+    look_at: Millis
+
+
+class PayoutAsked(Event, frozen=True, tag="ledger.payout_asked"):
+    """The provider is about to be asked again. Where it has named no payout of its own, it is told
+    the same once more."""
+
+    withdrawal: str
+    look: int
 
 
 class WithdrawalFailed(Event, frozen=True, tag="ledger.withdrawal_failed"):

@@ -37,6 +37,7 @@ from engine.ledger.state import (
     check,
     on_adjusted,
     on_asked,
+    on_awaited,
     on_booked,
     on_charged_back,
     on_closed,
@@ -46,6 +47,7 @@ from engine.ledger.state import (
     on_incident,
     on_paid,
     on_payment_closed,
+    on_payout_asked,
     on_postponed,
     on_proposed,
     on_refund_accepted,
@@ -105,7 +107,7 @@ def result(_: Journal, command: Any, events: Sequence[Event], ctx: Context) -> A
     event = events[0]
     if isinstance(event, e.Adjusted) and ctx.actor.role not in SEES_EVERY_WALLET:
         return _without_balances(event)
-    facts = fields_of(event)
+    facts = _facts(event)
     if (user := facts.get("user")) and not isinstance(event, e.AdjustmentProposed):
         facts |= _wallet(user, command.currency, ctx)
     return facts
@@ -120,6 +122,15 @@ def _wallet(user: str, currency: str, ctx: Context) -> dict[str, Any]:
         "held": balance - available,
         "available": available,
     }
+
+
+def _facts(thing: Any) -> dict[str, Any]:
+    """What an event or a withdrawal says; of a bank account its last letters, which are enough to
+    know it again (accounts 11)."""
+    facts = fields_of(thing)
+    if bank := facts.get("bank_reference"):
+        facts["bank_reference"] = f"…{bank[-4:]}" if len(bank) > 4 else "…"
+    return facts
 
 
 def _without_balances(event: Event) -> dict[str, Any]:
@@ -138,7 +149,7 @@ def audience(_: Journal, ctx: Context) -> str:
 def show(_: Journal, event: Event, audience: str) -> Any:
     """All of it, postings too; to managers only what is theirs to decide."""
     if audience == BOOKS:
-        return {**fields_of(event), "postings": event.postings}
+        return {**_facts(event), "postings": event.postings}
     if isinstance(event, _FOR_MANAGERS):
         return _without_balances(event)
     return {}
@@ -165,8 +176,9 @@ def view(state: Journal, ctx: Context) -> Any:
         **waiting,
         "accounts": dict(accounts),
         "sum": sum(accounts.values()),
-        "withdrawals": state.withdrawals,
+        "withdrawals": {id_: _facts(found) for id_, found in state.withdrawals.items()},
         "retries": state.retries,
+        "looks": state.looks,
         "payments": state.pending,
     }
 
@@ -197,6 +209,7 @@ def wake(state: Journal, _: Wake, ctx: Context) -> Decision:
 def errands(state: Journal, event: Event, ctx: Context) -> Iterable[Errand]:
     """What providers are told and asked."""
     yield from refund.errands(state, event, ctx)
+    yield from payout.errands(state, event, ctx)
     yield from pending.errands(state, event, ctx)
     yield from dispute.errands(state, event, ctx)
 
@@ -221,6 +234,7 @@ JOURNAL = Domain(
         c.Statement: statement,
         c.RequestPayout: payout.request_payout,
         c.PayoutBatch: payout.payout_batch,
+        c.ReportPayout: payout.report_payout,
         c.SettleIncident: settle_incident,
         c.ReportDifference: report_difference,
         c.SetCommission: set_commission,
@@ -250,6 +264,8 @@ JOURNAL = Domain(
         e.Adjusted: on_adjusted,
         e.AdjustmentRefused: on_refused,
         e.PayoutPostponed: on_postponed,
+        e.PayoutAwaited: on_awaited,
+        e.PayoutAsked: on_payout_asked,
         e.IncidentOpened: on_incident,
         e.IncidentSettled: on_settled,
         e.RefundStarted: on_refund_started,

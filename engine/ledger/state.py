@@ -36,7 +36,12 @@ class Withdrawal(Struct):
     source: str = ""
     """The payable that it came from; empty: the wallet."""
     attempt: int = 0
-    """How often the provider has been told."""
+    """How often the provider has been told anew."""
+    bank_reference: str = ""
+    look: int = 0
+    """How often the provider was asked after this attempt."""
+    reference: str = ""
+    """The provider's own id of the payout."""
 
 
 class Refund(Struct):
@@ -71,6 +76,8 @@ class Journal(Struct):
     proposals: dict[str, e.AdjustmentProposed] = {}
     retries: dict[str, Millis] = {}
     """Payouts that the provider is told of again, and when."""
+    looks: dict[str, Millis] = {}
+    """Those that the provider is asked about again, and when."""
     incidents: dict[str, e.IncidentOpened] = {}
     refunds: dict[str, Refund] = {}
     refunds_made: int = 0
@@ -146,7 +153,9 @@ def on_charged_back(state: Journal, event: e.ChargedBack, _: Millis) -> None:
 def on_requested(state: Journal, event: e.WithdrawalRequested, _: Millis) -> None:
     """A withdrawal is open."""
     state.made += 1
-    state.withdrawals[event.withdrawal] = Withdrawal(event.user, event.amount, source=event.source)
+    state.withdrawals[event.withdrawal] = Withdrawal(
+        event.user, event.amount, source=event.source, bank_reference=event.bank_reference
+    )
 
 
 def on_started(state: Journal, event: e.WithdrawalStarted, _: Millis) -> None:
@@ -154,12 +163,26 @@ def on_started(state: Journal, event: e.WithdrawalStarted, _: Millis) -> None:
     open_ = state.withdrawals[event.withdrawal]
     open_.processing = True
     open_.attempt += 1
+    open_.look, open_.reference = 0, ""
     state.retries.pop(event.withdrawal, None)
+
+
+def on_awaited(state: Journal, event: e.PayoutAwaited, _: Millis) -> None:
+    """The provider is asked later."""
+    state.withdrawals[event.withdrawal].reference = event.reference
+    state.looks[event.withdrawal] = event.look_at
+
+
+def on_payout_asked(state: Journal, event: e.PayoutAsked, _: Millis) -> None:
+    """Its answer is awaited."""
+    state.withdrawals[event.withdrawal].look = event.look
+    del state.looks[event.withdrawal]
 
 
 def on_closed(state: Journal, event: e.WithdrawalPaid | e.WithdrawalFailed, _: Millis) -> None:
     """Nothing of it is left to do."""
     del state.withdrawals[event.withdrawal]
+    state.looks.pop(event.withdrawal, None)
 
 
 def on_proposed(state: Journal, event: e.AdjustmentProposed, _: Millis) -> None:
@@ -182,6 +205,7 @@ def on_refused(state: Journal, event: e.AdjustmentRefused, _: Millis) -> None:
 def on_postponed(state: Journal, event: e.PayoutPostponed, _: Millis) -> None:
     """It waits for its next try."""
     state.withdrawals[event.withdrawal].processing = False
+    state.looks.pop(event.withdrawal, None)
     state.retries[event.withdrawal] = event.retry_at
 
 
@@ -249,6 +273,8 @@ def check(state: Journal) -> None:
         open_ = state.withdrawals[id_]
         assert open_.source, f"accounts 3: {id_} is of a wallet, and is tried again"
         assert not open_.processing, f"accounts 3: {id_} waits while it is under way"
+    for id_ in state.looks:
+        assert state.withdrawals[id_].processing, f"accounts 3: {id_} is asked about, and not begun"
     for service, rate in state.commissions.items():
         assert rate.min_bps <= rate.base_bps <= rate.max_bps, f"admin ADM-6: {service}"
     for id_, refund in state.refunds.items():

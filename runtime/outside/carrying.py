@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from engine.kernel.outside import AskPayer, AskPayment, Compose, Errand, Letter, PayBack
+from engine.kernel.outside import AskPayer, AskPayment, Compose, Errand, Letter, PayBack, PayOut
 
 
 class NotDone(Exception):
@@ -53,13 +53,15 @@ class Job(Struct, frozen=True):
 
     @property
     def channel(self) -> str:
-        """`email`, `sms`, `text` for a sentence that is wanted, `refund` for money, `payment` for
-        a question about some."""
+        """`email`, `sms`, `text` for a sentence that is wanted, `refund` and `payout` for money,
+        `payment` for a question about some."""
         match self.errand:
             case Letter(channel=channel):
                 return channel
             case PayBack():
                 return "refund"
+            case PayOut():
+                return "payout"
             case AskPayment() | AskPayer():
                 return "payment"
         return "text"

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.contract import Command
-from engine.kernel.outside import AskPayer, AskPayment, Compose, PayBack
+from engine.kernel.outside import AskPayer, AskPayment, Compose, PayBack, PayOut
 from engine.ports import CommandSink
 from gateway.hooks import paystack, razorpay, sandbox, stripe
 from runtime.config import Config, ConfigError
@@ -31,6 +31,7 @@ from runtime.outside.payment_providers import (
     StripePayments,
 )
 from runtime.outside.payments import PaymentCarrier, PaymentProvider
+from runtime.outside.payouts import PaperPayouts, PayoutCarrier, PayoutProvider, SandboxPayouts
 from runtime.outside.refund_providers import (
     PaperRefunds,
     PaystackRefunds,
@@ -50,13 +51,19 @@ class Carriers(Carrier):
     """Letters to the notifiers, sentences to the text provider, money to payment providers."""
 
     def __init__(
-        self, letters: Carrier, texts: TextCarrier, refunds: Carrier, payments: Carrier
+        self,
+        letters: Carrier,
+        texts: TextCarrier,
+        refunds: Carrier,
+        payments: Carrier,
+        payouts: Carrier,
     ) -> None:
         self.text_counts = texts.counts
         self._letters = letters
         self._texts = texts
         self._refunds = refunds
         self._payments = payments
+        self._payouts = payouts
 
     async def carry(self, job: Job) -> None:
         match job.errand:
@@ -64,6 +71,8 @@ class Carriers(Carrier):
                 await self._texts.carry(job)
             case PayBack():
                 await self._refunds.carry(job)
+            case PayOut():
+                await self._payouts.carry(job)
             case AskPayment() | AskPayer():
                 await self._payments.carry(job)
             case _:
@@ -81,7 +90,10 @@ def carriers_of(
     texts = TextCarrier(commands, _text_provider(config, http), breaker, sink, asyncio.sleep)
     refunds = RefundCarrier(refund_providers(config, http), sink, asyncio.sleep)
     payments = PaymentCarrier(payment_providers(config, http), sink, asyncio.sleep)
-    return Carriers(LetterCarrier(notifiers_of(config, http)), texts, refunds, payments)
+    letters = LetterCarrier(notifiers_of(config, http))
+    provider = payout_provider(config, http)
+    payouts = PayoutCarrier(config.payouts, provider, sink, asyncio.sleep)
+    return Carriers(letters, texts, refunds, payments, payouts)
 
 
 class Account(Struct, frozen=True):
@@ -136,6 +148,13 @@ def payment_providers(config: Config, http: HttpOut) -> dict[str, PaymentProvide
     for name, account in accounts_of(config).items():
         found[name] = makers[name](http, account.address, account.key)
     return found
+
+
+def payout_provider(config: Config, http: HttpOut) -> PayoutProvider | None:
+    """Through whom the house pays; None: staff do, by hand. Raises ConfigError."""
+    if not config.payouts:
+        return None
+    return SandboxPayouts(http, _sandbox(config)) if config.sandbox_api else PaperPayouts()
 
 
 def _sandbox(config: Config) -> str:

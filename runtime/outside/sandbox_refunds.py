@@ -34,6 +34,15 @@ PAYMENTS = {
 BODY_BYTES_MAX = 65_536
 
 
+class WantedPayout(Struct, frozen=True):
+    """Whom it is to pay."""
+
+    payee: str
+    bank_reference: str
+    amount: Amount
+    currency: Currency
+
+
 class Wanted(Struct, frozen=True):
     """What it is told."""
 
@@ -43,11 +52,11 @@ class Wanted(Struct, frozen=True):
 
 
 class Given(Struct):
-    """A refund."""
+    """A refund, or a payout."""
 
     id: str
     status: str
-    wanted: Wanted
+    wanted: Wanted | WantedPayout
     told: int = 0
     """How often, with the same key."""
 
@@ -55,37 +64,46 @@ class Given(Struct):
 class Sandbox:
     """Its books."""
 
-    def __init__(self, scenario: str = "paid", say: Callable[[str], object] = print) -> None:
+    def __init__(
+        self,
+        scenario: str = "paid",
+        say: Callable[[str], object] = print,
+        type_: type[Wanted | WantedPayout] = Wanted,
+    ) -> None:
+        """Of refunds, or, with that type, of payouts."""
         assert scenario in SCENARIOS, f"{scenario} is no scenario"
         self.scenario = scenario
         self.payments = "captured"
         """What became of every payment that it is asked about."""
         self.refunds: dict[str, Given] = {}
         """Idempotency key -> refund."""
+        self.payouts = Sandbox("paid", say, WantedPayout) if type_ is Wanted else self
         self._say = say
+        self._type = type_
+        self._kind = "refund" if type_ is Wanted else "payout"
         self._lock = Lock()
 
     def tell(self, key: str, body: bytes) -> tuple[int, object]:
         """`POST /v1/refunds`: status and body of the answer."""
         try:
-            wanted = msgspec.json.decode(body, type=Wanted)
+            wanted = msgspec.json.decode(body, type=self._type)
         except msgspec.MsgspecError as problem:
             return 400, {"error": str(problem)}
         if not key:
             return 400, {"error": "no Idempotency-Key"}
         with self._lock:
             status, given = self._told(key, wanted)
-        self._say(f"{wanted.payment}: {wanted.amount} {wanted.currency} ({key}) -> {status}")
+        self._say(f"{self._kind} of {wanted.amount} {wanted.currency} ({key}) -> {status}")
         return status, given
 
-    def _told(self, key: str, wanted: Wanted) -> tuple[int, object]:
+    def _told(self, key: str, wanted: Wanted | WantedPayout) -> tuple[int, object]:
         match self.scenario:
             case "away":
                 return 503, {"error": "away"}
             case "refused":
                 return 400, {"error": "refused"}
         begun = "pending" if self.scenario in ("pending", "failed") else "paid"
-        new = Given(f"refund-{len(self.refunds) + 1}", begun, wanted)
+        new = Given(f"{self._kind}-{len(self.refunds) + 1}", begun, wanted)
         given = self.refunds.setdefault(key, new)
         if given.wanted != wanted:
             return 400, {"error": "the key was used for another refund"}
@@ -99,10 +117,10 @@ class Sandbox:
         with self._lock:
             given = next((g for g in self.refunds.values() if g.id == id_), None)
             if given is None:
-                return 404, {"error": "no such refund"}
+                return 404, {"error": f"no such {self._kind}"}
             if given.status == "pending":
                 given.status = "failed" if self.scenario == "failed" else "paid"
-            self._say(f"{given.wanted.payment}: {given.status}")
+            self._say(f"{given.id}: {given.status}")
             return 200, given
 
     def payment(self, id_: str, query: str) -> tuple[int, object]:
@@ -129,7 +147,9 @@ def served(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
             """Told."""
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(min(length, BODY_BYTES_MAX))
-            self._answer(*sandbox.tell(self.headers.get("Idempotency-Key", ""), body))
+            is_payout = self.path.startswith("/v1/payouts")
+            books = sandbox.payouts if is_payout else sandbox
+            self._answer(*books.tell(self.headers.get("Idempotency-Key", ""), body))
 
         def do_GET(self) -> None:
             """Asked."""
@@ -138,7 +158,7 @@ def served(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
             if kind == "payments":
                 self._answer(*sandbox.payment(unquote(id_), asked.query))
             else:
-                self._answer(*sandbox.ask(id_))
+                self._answer(*(sandbox.payouts if kind == "payouts" else sandbox).ask(id_))
 
         def log_message(self, format: str, *args: object) -> None:
             """The sandbox says by itself what it does."""
@@ -161,6 +181,8 @@ def add_refunds_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="paid", choices=SCENARIOS, help=f"{kinds} [paid]")
     fates = "; ".join(f"{name}: {text}" for name, text in PAYMENTS.items())
     text = f"what it says of payments: {fates} [captured]"
+    text_of_payouts = f"what becomes of payouts: {kinds} [paid]"
+    parser.add_argument("--payouts", default="paid", choices=SCENARIOS, help=text_of_payouts)
     parser.add_argument("--payments", default="captured", choices=PAYMENTS, help=text)
 
 
@@ -168,6 +190,7 @@ def sandbox_refunds(_: Config, arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     sandbox = Sandbox(arguments.scenario)
     sandbox.payments = arguments.payments
+    sandbox.payouts.scenario = arguments.payouts
     with served(sandbox, arguments.port) as server:
         print(f"sandbox on http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()

@@ -105,6 +105,9 @@ async def payouts(walk: Walk) -> None:
     asked = (await walk.must(SELLER, "ledger.request_payout", **wanted)).result["withdrawal"]
     of = {"currency": "USD", "withdrawal": asked}
     await walk.must(BOSS, "ledger.start_withdrawal", **of)
+    at_it = {"provider": "bank", "attempt": 1, "look": 0, "outcome": "accepted"}
+    await walk.must("robot", "ledger.report_payout", **at_it, **of)
+    await walk.advance(15 * MINUTE)
     await walk.must(BOSS, "ledger.fail_withdrawal", reason="the bank is closed", **of)
     await walk.advance(MINUTE)
     await walk.must(BOSS, "ledger.complete_withdrawal", **of)

@@ -166,6 +166,7 @@ ledger.provider_event         -    -    -    -    -    -    -    -    -    -    
 ledger.refuse_adjustment      -    -    -    -    -    y    y    -    -    -    -    -
 ledger.report_difference      -    -    -    -    -    -    y    -    -    -    -    y
 ledger.report_payment         -    -    -    -    -    -    -    -    -    -    -    y
+ledger.report_payout          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.report_refund          -    -    -    -    -    -    -    -    -    -    -    y
 ledger.request_payout         -    y    y    y    y    y    y    y    y    y    y    -
 ledger.retry_refund           -    -    -    -    -    y    y    -    -    -    -    -

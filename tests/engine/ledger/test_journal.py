@@ -31,6 +31,7 @@ from engine.ledger.commands import (
     ProviderEvent,
     RefuseAdjustment,
     ReportPayment,
+    ReportPayout,
     ReportRefund,
     RequestPayout,
     RetryRefund,
@@ -99,6 +100,10 @@ def _payouts_and_incidents(desk: Desk) -> None:
     desk.play(Transfer(external("p"), payable("seller", "bob"), 9, NGN, "order_payment", "x"))
     payout = desk.done(BOB, RequestPayout, kind="seller")["withdrawal"]
     desk.done(ADMINA, StartWithdrawal, withdrawal=payout)
+    told = {"withdrawal": payout, "provider": "p", "attempt": 1, "look": 0}
+    desk.done(HOUSE, ReportPayout, outcome="unanswered", **told)
+    desk.now += ASK_EVERY_MS
+    assert isinstance(desk.core.step(Wake(), LEDGER, HOUSE, desk.now), Outcome)
     desk.done(ADMINA, FailWithdrawal, withdrawal=payout, reason="the bank is closed")
     for payment in ("4", "5"):
         desk.play(Transfer(external("p"), clearing("p"), 3, NGN, "deposit", payment))

@@ -8,18 +8,23 @@ from engine.contract import Event, Person, Wake
 from engine.core import Outcome
 from engine.kernel.actor import USER, Actor
 from engine.kernel.limits import PAYOUT_BATCH_MAX
+from engine.kernel.outside import PayOut
 from engine.kernel.posting import Transfer
-from engine.kernel.time import MINUTE
+from engine.kernel.time import DAY, MINUTE
+from engine.ledger import decide_payout
 from engine.ledger.accounts import PayableKind, external, payable, payout_pending
 from engine.ledger.commands import (
     CompleteWithdrawal,
     FailWithdrawal,
     PayoutBatch,
+    ReportPayout,
     RequestPayout,
     StartWithdrawal,
 )
 from engine.ledger.decide_withdrawal import RETRY_AFTER_MS
 from engine.ledger.events import (
+    PayoutAsked,
+    PayoutAwaited,
     PayoutChanged,
     PayoutPostponed,
     WithdrawalFailed,
@@ -125,7 +130,7 @@ def test_a_payout_is_tried_again_after_1_5_and_30_minutes(desk: Desk) -> None:
         assert (postponed.attempt, postponed.retry_at) == (attempt, desk.now + wait_ms)
         assert desk.balance(payout_pending("ada")) == 500
         assert desk.event("user:ada", PayoutChanged).status == "postponed"
-        assert wake(desk) == [WithdrawalStarted(withdrawal=id_)]
+        assert wake(desk) == [WithdrawalStarted(withdrawal=id_, attempt=attempt + 1)]
     desk.done(ADMINA, FailWithdrawal, withdrawal=id_, reason="the bank is closed")
     assert desk.event(LEDGER, WithdrawalFailed).reason == "the bank is closed"
     assert desk.event("user:ada", PayoutChanged).status == "failed"
@@ -160,11 +165,11 @@ def test_tries_of_several_payouts_come_each_at_its_time(desk: Desk) -> None:
     desk.done(ADMINA, StartWithdrawal, withdrawal=second)
     desk.now += 1_000
     desk.done(ADMINA, FailWithdrawal, withdrawal=second, reason="x")
-    assert wake(desk) == [WithdrawalStarted(withdrawal=first)]
+    assert wake(desk) == [WithdrawalStarted(withdrawal=first, attempt=2)]
     outcome = desk.core.step(Wake(), LEDGER, HOUSE, desk.now)
     assert isinstance(outcome, Outcome)
     assert not outcome.applied
-    assert wake(desk) == [WithdrawalStarted(withdrawal=second)]
+    assert wake(desk) == [WithdrawalStarted(withdrawal=second, attempt=2)]
 
 
 @pytest.mark.parametrize("actor", [MARA, ADMINA, HOUSE], ids=lambda a: a.role)
@@ -231,3 +236,93 @@ def test_who_is_owed_sees_it(desk: Desk) -> None:
     assert desk.seen(ADMINA, "user:ada")["payables"] == expected
     desk.done(ADA, RequestPayout, kind="seller")
     assert desk.seen(ADA, "user:ada")["payables"][NGN] == {"carrier": 30}
+
+
+def said(desk: Desk, outcome: str, attempt: int = 1, look: int = 0, **more: str) -> None:
+    """The provider says how it stands with the first payout."""
+    report = {"withdrawal": "w1", "provider": "bank", "attempt": attempt, "look": look}
+    desk.done(HOUSE, ReportPayout, outcome=outcome, **report, **more)
+
+
+def told(desk: Desk, event: Event) -> list[PayOut]:
+    """What the world is asked for this event, as the ledger stands now."""
+    state, ctx = desk.core.rooms[LEDGER].state, desk.core.context(LEDGER, HOUSE)
+    return [e for e in decide_payout.errands(state, event, ctx) if isinstance(e, PayOut)]
+
+
+def test_a_provider_is_told_after_it_is_written_down(desk: Desk) -> None:
+    """First that it is to be begun, then what to pay to whom; nothing of what has gone on since."""
+    desk.done(ADA, RequestPayout, kind="seller", bank_reference="bank 1")
+    requested = desk.event(LEDGER, WithdrawalRequested)
+    (begin,) = told(desk, requested)
+    assert (begin.attempt, begin.withdrawal) == (0, "w1")
+    desk.done(HOUSE, StartWithdrawal, withdrawal="w1")
+    begun = desk.event(LEDGER, WithdrawalStarted)
+    assert told(desk, begun) == [PayOut("w1", NGN, "ada", "bank 1", 500, attempt=1)]
+    assert told(desk, requested) == []
+    said(desk, "paid")
+    assert told(desk, begun) == []
+
+
+def test_what_the_provider_has_paid_leaves_through_it(desk: Desk) -> None:
+    """Not by the hand of staff; and counts once."""
+    started(desk)
+    said(desk, "paid", reference="tr_1")
+    assert desk.balance(external("bank")) == 500
+    assert desk.event("user:ada", PayoutChanged).status == "paid"
+    again = {"withdrawal": "w1", "provider": "bank", "attempt": 1, "look": 0, "outcome": "paid"}
+    assert desk.refused(HOUSE, ReportPayout, **again).code.name == "WITHDRAWAL_NOT_FOUND"
+    assert desk.refused(ADMINA, ReportPayout, **again).code.name == "FORBIDDEN"
+
+
+def test_what_the_provider_refuses_goes_back_to_the_payable(desk: Desk) -> None:
+    """After 1, 5 and 30 minutes, each another instruction; then it is owed again."""
+    started(desk)
+    for attempt in (1, 2, 3):
+        said(desk, "refused", attempt, reason="it says 400")
+        assert desk.event(LEDGER, PayoutPostponed).attempt == attempt
+        (begun,) = wake(desk)
+        assert [errand.attempt for errand in told(desk, begun)] == [attempt + 1]
+    said(desk, "refused", 4, reason="it says 400")
+    assert desk.event(LEDGER, WithdrawalFailed).reason == "it says 400"
+    assert desk.balance(payable("seller", "ada")) == 500
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "unanswered"])
+def test_what_may_be_on_its_way_is_asked_about(desk: Desk, outcome: str) -> None:
+    """After 15 minutes, and ever less often, for as long as it takes: it never goes back by itself.
+    Where the provider has named no payout, it is told the same instruction."""
+    started(desk)
+    reference = "tr_1" if outcome == "accepted" else ""
+    waits = []
+    for look in range(12):
+        said(desk, outcome, 1, look, reference=reference)
+        waits.append(desk.event(LEDGER, PayoutAwaited).look_at - desk.now)
+        (asked,) = wake(desk)
+        assert asked == PayoutAsked(withdrawal="w1", look=look + 1)
+        (errand,) = told(desk, asked)
+        assert (errand.attempt, errand.look, errand.reference) == (1, look + 1, reference)
+    assert waits[:3] == [15 * MINUTE, 30 * MINUTE, 60 * MINUTE]
+    assert waits[-1] == DAY
+    assert desk.balance(payout_pending("ada")) == 500
+    stale = {"withdrawal": "w1", "provider": "bank", "attempt": 1, "look": 3, "outcome": "paid"}
+    assert desk.refused(HOUSE, ReportPayout, **stale).code.name == "INVALID_TRANSITION"
+    said(desk, "paid", 1, 12)
+    assert desk.balance(payout_pending("ada")) == 0
+
+
+def test_staff_may_end_what_the_provider_leaves_open(desk: Desk) -> None:
+    """They have asked at the bank; nobody asks the provider after that."""
+    id_ = started(desk)
+    said(desk, "unanswered", reason="no answer in time")
+    desk.done(ADMINA, FailWithdrawal, withdrawal=id_, reason="it never came", final=True)
+    room = desk.core.rooms[LEDGER]
+    assert room.domain.due(room.state, desk.now) is None
+    assert desk.balance(payable("seller", "ada")) == 500
+
+
+def test_a_bank_account_is_shown_by_its_last_letters(desk: Desk) -> None:
+    """Accounts 11: masked, to its owner and to admins; the provider is told all of it."""
+    result = desk.done(ADA, RequestPayout, kind="seller", bank_reference="NG-0123456789")
+    assert result["bank_reference"] == "…6789"
+    assert desk.seen(ADMINA)["withdrawals"]["w1"]["bank_reference"] == "…6789"

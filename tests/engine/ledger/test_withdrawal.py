@@ -47,9 +47,8 @@ def test_a_request_takes_the_money_out_of_the_wallet_at_once(desk: Desk) -> None
     assert (event.user, event.amount, event.bank_reference) == ("ada", 200, "bank 1")
     assert desk.wallet("ada") == (300, 300)
     assert desk.balance(payout_pending("ada")) == 200
-    assert desk.seen(ADMINA)["withdrawals"] == {
-        "w1": {"user": "ada", "amount": 200, "processing": False, "source": "", "attempt": 0}
-    }
+    shown = desk.seen(ADMINA)["withdrawals"]["w1"]
+    assert (shown["user"], shown["amount"], shown["processing"]) == ("ada", 200, False)
 
 
 def test_all_that_is_available_can_be_withdrawn_and_not_one_unit_more(desk: Desk) -> None:
