@@ -1,10 +1,21 @@
 """Fixtures that every test may ask for."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 
 from testkit.postgres import PostgresServer, find_binaries
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Commands that are run within a test set up the log lines of the process for themselves."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ async def test_a_bug_in_a_rule_stops_the_writer(monkeypatch: pytest.MonkeyPatch)
 
     answers: list[object] = []
     writer.submit(deposit("2"), ADMIN, answers.append)
-    monkeypatch.setattr(Core, "_answer", breaks_off)
+    monkeypatch.setattr(Core, "_evolve", breaks_off)
     answered = await ask(writer, deposit("3"))
     assert isinstance(answered, Refused)
     assert answered.rejected.code.name == "UNAVAILABLE"
