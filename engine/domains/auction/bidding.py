@@ -90,17 +90,11 @@ def holds(state: Auction, made: Made, room: str) -> tuple[Posting, ...]:
     maximum and not only the price shown (X4). One who does not come to lead holds nothing."""
     terms = state.terms
     held = _hold_of_leader(state, terms)
+    needed = 0 if made.leader == PLATFORM else terms.deposit_on(made.leader_max)
+    placed = (Hold(made.leader, needed, terms.currency, room),) if needed else ()
     if made.leader == state.leader:
-        if made.leader == PLATFORM or terms.deposit_on(made.leader_max) == held:
-            return ()
-        return (_hold(made, terms, room),)
-    needed = made.leader != PLATFORM and terms.deposit_on(made.leader_max)
-    placed = (_hold(made, terms, room),) if needed else ()
+        return placed if needed != held else ()
     return placed + ((Release(state.leader, terms.currency, room),) if held else ())
-
-
-def _hold(made: Made, terms: Terms, room: str) -> Hold:
-    return Hold(made.leader, terms.deposit_on(made.leader_max), terms.currency, room)
 
 
 def _hold_of_leader(state: Auction, terms: Terms) -> int:
