@@ -135,12 +135,12 @@ class House(Part):
         return "\n  ".join([f"({self._log})", *lines[-LINES_SHOWN:]])
 
 
-class Postgres(Part):
-    """The log's server."""
+class Server(Part):
+    """What the house keeps its log in, or what stands between gateways and engines."""
 
-    def __init__(self, server: PostgresServer, folder: Path) -> None:
+    def __init__(self, name: str, server: PostgresServer | RedisServer, folder: Path) -> None:
         """`server` has been started."""
-        super().__init__("postgres", folder)
+        super().__init__(name, folder)
         self._server = server
         self.remember()
 
@@ -158,35 +158,7 @@ class Postgres(Part):
     async def start(self) -> None:
         try:
             await asyncio.to_thread(self._server.start)
-        except PostgresFailed as problem:
-            raise PartFailed(f"{self.name}: {problem}") from None
-        self.remember()
-
-
-class Redis(Part):
-    """The server between gateways and engines."""
-
-    def __init__(self, server: RedisServer, folder: Path) -> None:
-        """`server` has been started."""
-        super().__init__("redis", folder)
-        self._server = server
-        self.remember()
-
-    @property
-    @override
-    def lives(self) -> bool:
-        return self._server.running
-
-    @property
-    @override
-    def pid(self) -> int:
-        return self._server.pid
-
-    @override
-    async def start(self) -> None:
-        try:
-            await asyncio.to_thread(self._server.start)
-        except RedisFailed as problem:
+        except (PostgresFailed, RedisFailed) as problem:
             raise PartFailed(f"{self.name}: {problem}") from None
         self.remember()
 

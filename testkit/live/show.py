@@ -18,7 +18,7 @@ from runtime.tokens import issue_token
 from testkit import postgres, redis
 from testkit.live import board
 from testkit.live.introduction import introduction
-from testkit.live.parts import House, Part, PartFailed, Postgres, Redis
+from testkit.live.parts import House, Part, PartFailed, Server
 from testkit.live.people import Person, Town
 from testkit.live.watch import Watch
 from testkit.postgres import PostgresServer
@@ -88,7 +88,7 @@ class Show:
             self._tell("starting Postgres, Redis, engines and gateways ...")
             fan = stack.enter_context(RedisServer(redis.find_binary()))
             log = stack.enter_context(PostgresServer(postgres.find_binaries()))
-            servers = (Postgres(log, self._folder), Redis(fan, self._folder))
+            servers = (Server("postgres", log, self._folder), Server("redis", fan, self._folder))
             for server in servers:
                 self._parts[server.name] = server
                 stack.callback(server.forget)
