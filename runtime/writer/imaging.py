@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import select
 import signal
 import sys
 from typing import NoReturn
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 NICENESS = 10
 """Of the copy: the house goes first where there is one core."""
+COPY_S_MAX = 120.0
+"""A copy that takes longer waits for something that only the house could give it."""
 FILES_MAX = 1_048_576
 """More than a process has open."""
 
@@ -71,6 +74,11 @@ def _encode(core: Core, file: int) -> NoReturn:
 def _collect(pid: int, file: int) -> bytes | None:
     """Wait for the copy, and seal what it has made; hashing leaves the interpreter to the loop."""
     with os.fdopen(file, "rb") as image:
+        ended = select.poll()
+        ended.register(handle := os.pidfd_open(pid), select.POLLIN)
+        if not ended.poll(COPY_S_MAX * 1_000):
+            os.kill(pid, signal.SIGKILL)
+        os.close(handle)
         _, status = os.waitpid(pid, 0)
         image.seek(0)
         return None if status else snapshot.seal(image.read())

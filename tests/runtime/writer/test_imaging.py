@@ -1,6 +1,7 @@
 """Snapshots made by a copy of the process: the state of one moment, while the house goes on."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from engine import snapshot
 from engine.core import Core
 from persistence.memory import MemoryLog, MemoryStore
+from runtime.writer import imaging
 from runtime.writer.imaging import apart
 from runtime.writer.snapshots import Snapshots
 from tests.engine.toys import ADA, START, Play, toy_core
@@ -72,6 +74,13 @@ async def test_a_copy_that_fails_leaves_no_snapshot(
     assert "snapshot not kept" in caplog.text
     assert await log.load_snapshot() is None
     assert snapshots.take_if_due(core) is None
+
+
+async def test_a_copy_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the house could not stop: it waits for its threads, and they for the copy."""
+    monkeypatch.setattr(imaging, "COPY_S_MAX", 0.1)
+    monkeypatch.setattr(snapshot, "image", lambda core: signal.pause())
+    assert await apart(toy_core()) is None
 
 
 def _files() -> bytes:
