@@ -4,7 +4,7 @@ from engine.contract import Event
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation.figures import LOCK_MS, negotiation_key
 from engine.domains.negotiation.state import Negotiation
-from engine.domains.negotiation.texts import accepted_text
+from engine.domains.negotiation.texts import ENDS, accepted_text
 from engine.domains.negotiation.token import jti_of
 from engine.kernel.time import Millis
 
@@ -32,6 +32,18 @@ def agree(
             token_jti=jti_of(state.negotiation, now),
         ),
     ]
+
+
+def cancelled(state: Negotiation, cause: e.CancelCause) -> e.NegotiationCancelled:
+    """It ends without an agreement; the chat says why (M1)."""
+    message, text = state.said + 1, ENDS[cause]
+    return e.NegotiationCancelled(cause=cause, message=message, text=text, frees=ended(state))
+
+
+def expired(state: Negotiation, cause: e.ExpiryCause) -> e.NegotiationExpired:
+    """Its time is over; the chat says so (M1)."""
+    message, text = state.said + 1, ENDS[cause]
+    return e.NegotiationExpired(cause=cause, message=message, text=text, frees=ended(state))
 
 
 def ended(state: Negotiation) -> tuple[str, ...]:

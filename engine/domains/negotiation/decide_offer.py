@@ -4,7 +4,7 @@ from engine.contract import Context, Decision, Event, Person
 from engine.domains.negotiation import codes, texts
 from engine.domains.negotiation import commands as c
 from engine.domains.negotiation import events as e
-from engine.domains.negotiation.agreement import agree, ended
+from engine.domains.negotiation.agreement import agree, cancelled, ended
 from engine.domains.negotiation.figures import (
     HAGGLING_MAX,
     OFFERS_MAX,
@@ -209,4 +209,4 @@ def withdraw(state: Negotiation, command: c.Withdraw, ctx: Context) -> Decision:
     """Before there is an agreement."""
     if refusal := not_the_customers(state, command, ctx):
         return refusal
-    return [e.NegotiationCancelled(cause="CUSTOMER", frees=ended(state))]
+    return [cancelled(state, "CUSTOMER")]

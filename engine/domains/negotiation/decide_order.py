@@ -7,7 +7,7 @@ from engine.domains.negotiation import codes, token
 from engine.domains.negotiation import commands as c
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation import messages as m
-from engine.domains.negotiation.agreement import ended
+from engine.domains.negotiation.agreement import ended, expired
 from engine.domains.negotiation.guards import (
     agreed_on,
     is_customer,
@@ -132,7 +132,7 @@ def failed(state: Negotiation, command: c.OrderFailed | m.OrderFailed, ctx: Cont
     unbound = e.PriceUnbound(order=command.order)
     if not _is_over(state, ctx):
         return [unbound]
-    return [unbound, e.NegotiationExpired(cause="LOCK", frees=ended(state))]
+    return [unbound, expired(state, "LOCK")]
 
 
 def get(state: Negotiation, command: c.GetNegotiation, ctx: Context) -> Decision:

@@ -4,7 +4,7 @@ from engine.contract import Context, Decision
 from engine.domains.negotiation import codes, texts
 from engine.domains.negotiation import commands as c
 from engine.domains.negotiation import events as e
-from engine.domains.negotiation.agreement import agree, ended
+from engine.domains.negotiation.agreement import agree, cancelled, ended
 from engine.domains.negotiation.figures import CHAT_MAX, CHAT_MS, TEXT_MS
 from engine.domains.negotiation.guards import (
     is_customer,
@@ -113,4 +113,4 @@ def call_off(state: Negotiation, message: CallOff, _: Context) -> Decision:
     """There is nothing to haggle over any more. An agreement stands (N3)."""
     if state.status not in HAGGLING:
         return ()
-    return [e.NegotiationCancelled(cause=message.cause, frees=ended(state))]
+    return [cancelled(state, message.cause)]

@@ -91,12 +91,18 @@ class NegotiationCancelled(Event, frozen=True, tag="negotiation.cancelled"):
     """The customer has withdrawn, or there is nothing to haggle over any more."""
 
     cause: CancelCause
+    message: int = 0
+    """0 in logs that are older than this field: nothing was said."""
+    text: str = ""
 
 
 class NegotiationExpired(Event, frozen=True, tag="negotiation.expired"):
     """Nobody moved in time, or the agreed price was not ordered in time."""
 
     cause: ExpiryCause
+    message: int = 0
+    """As of a cancellation."""
+    text: str = ""
 
 
 class MessageSent(Event, frozen=True, tag="negotiation.message_sent"):

@@ -56,12 +56,22 @@ def on_rejected(state: Negotiation, event: e.NegotiationRejected, at: Millis) ->
     _say(state, event.message, at, event.sender, event.text, None)
 
 
-def on_cancelled(state: Negotiation, event: e.NegotiationCancelled, _: Millis) -> None:
+def on_cancelled(state: Negotiation, event: e.NegotiationCancelled, at: Millis) -> None:
     state.status, state.cause = "cancelled", event.cause
+    _end(state, event, at)
 
 
-def on_expired(state: Negotiation, event: e.NegotiationExpired, _: Millis) -> None:
+def on_expired(state: Negotiation, event: e.NegotiationExpired, at: Millis) -> None:
     state.status, state.cause = "expired", event.cause
+    _end(state, event, at)
+
+
+def _end(
+    state: Negotiation, event: e.NegotiationCancelled | e.NegotiationExpired, at: Millis
+) -> None:
+    """No other words are asked for it."""
+    if event.message:
+        _append(state, ChatMessage(event.message, at, "SYSTEM", event.text))
 
 
 def on_message(state: Negotiation, event: e.MessageSent, at: Millis) -> None:
@@ -95,10 +105,14 @@ def on_redeemed(state: Negotiation, _event: e.PriceRedeemed, _: Millis) -> None:
 def _say(
     state: Negotiation, seq: int, at: Millis, sender: e.Sender, text: str, price: int | None
 ) -> None:
-    state.said = seq
-    state.chat.append(ChatMessage(seq, at, sender, text, price))
+    _append(state, ChatMessage(seq, at, sender, text, price))
     if sender == "SYSTEM":
         state.unworded.append(seq)
+
+
+def _append(state: Negotiation, message: ChatMessage) -> None:
+    state.said = message.seq
+    state.chat.append(message)
     if len(state.chat) > MESSAGES_KEPT:
         del state.chat[0]
 

@@ -16,6 +16,14 @@ OTHER_DIGITS = {
 TEMPLATE = "negotiation.answer"
 """The one template: it says the fact `sentence`, which is made here."""
 SOLD_OUT = "We cannot agree on a price."
+ENDS = {
+    "CUSTOMER": "The customer has withdrawn.",
+    "PRODUCT": "It is not for sale any more.",
+    "SOLD": "It has been sold.",
+    "IDLE": "Nobody has moved for a day.",
+    "LOCK": "The agreed price was not ordered in time.",
+}
+"""By cause: what is said when it ends by no answer."""
 
 
 def spoken(price: int, currency: str) -> str:

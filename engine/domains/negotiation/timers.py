@@ -2,7 +2,7 @@
 
 from engine.contract import Context, Decision, Wake
 from engine.domains.negotiation import events as e
-from engine.domains.negotiation.agreement import ended
+from engine.domains.negotiation.agreement import expired
 from engine.domains.negotiation.figures import IDLE_MS
 from engine.domains.negotiation.state import HAGGLING, Negotiation
 from engine.kernel.time import Millis
@@ -21,4 +21,4 @@ def wake(state: Negotiation, _: Wake, ctx: Context) -> Decision:
     if moment is None or ctx.now < moment:
         return ()
     cause: e.ExpiryCause = "LOCK" if state.status == "accepted" else "IDLE"
-    return [e.NegotiationExpired(cause=cause, frees=ended(state))]
+    return [expired(state, cause)]

@@ -4,24 +4,29 @@ import pytest
 
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation.figures import CHAT_MAX, MESSAGES_KEPT, TEXT_MS
-from engine.domains.negotiation.texts import SOLD_OUT, says_only, spoken
+from engine.domains.negotiation.texts import ENDS, SOLD_OUT, says_only, spoken
 from engine.kernel.outside import Compose
-from engine.kernel.time import MINUTE
+from engine.kernel.time import DAY, MINUTE
 from testkit.house import House
 from tests.engine.domains.negotiation.cast import (
     ANN,
+    BOB,
     KATE,
     MIN,
     ROBOT,
     ROOM,
+    bind,
     by_hand,
     counter,
+    failed,
     get,
     offer,
     open_,
     reject,
     say,
+    terms,
     withdraw,
+    withdrawn,
     words,
 )
 
@@ -47,6 +52,28 @@ def test_every_decision_is_said(house: House) -> None:
         ("SHOP", "last word", None),
         ("SHOP", SOLD_OUT, None),
     ]
+
+
+@pytest.mark.parametrize("cause", ["CUSTOMER", "PRODUCT", "SOLD", "IDLE", "LOCK"])
+def test_an_end_is_said_too(house: House, cause: str) -> None:
+    """M1: why it ends without an answer; and no other words are wanted for it."""
+    house.given((KATE, terms(stock=1)), (ANN, open_()))
+    if cause == "CUSTOMER":
+        house.given((ANN, withdraw()))
+    elif cause == "PRODUCT":
+        house.given((ROBOT, withdrawn()))
+    elif cause == "SOLD":
+        house.given((BOB, open_("n2")), (BOB, offer(MIN, "n2")))
+    elif cause == "IDLE":
+        house.advance(DAY)
+    else:
+        house.given((ANN, offer(MIN))).given((ROBOT, bind(house)))
+        house.advance(DAY).given((ROBOT, failed()))
+    wanted = len(house.world.errands)
+    assert chat(house)[-1] == ("SYSTEM", ENDS[cause], None)
+    assert wanted == (1 if cause in ("SOLD", "LOCK") else 0), "for the agreement alone"
+    last = house.state(ROOM).said
+    house.when(ROBOT, words("Bye.", last)).then_nothing_happened()
 
 
 def test_chat_after_a_message(house: House) -> None:
