@@ -1,7 +1,7 @@
 """Tests of engine/sequencer.py: which commands are remembered, and for how long."""
 
 from engine.kernel.record import Record
-from engine.sequencer import Recall, Remembered, Sequencer
+from engine.sequencer import PART_COMMANDS, Recall, Remembered, Sequencer
 from tests.engine.shell import Shell
 from tests.engine.toys import ADA, START, Play, toy_core
 
@@ -44,6 +44,20 @@ def test_half_of_the_bound_is_always_known_and_never_more_than_all() -> None:
         known = [p for p in range(1, position + 1) if remembered.find("ada", f"c{p}", "")]
         assert known == list(range(position - len(known) + 1, position + 1))
         assert min(position, 5) <= len(known) <= 10
+
+
+def test_many_are_remembered_in_parts_that_forget_by_themselves() -> None:
+    """The latest are known and the earliest are not; between lies chance, but no more than all."""
+    most = 3 * PART_COMMANDS
+    last = 2 * most
+    remembered = Remembered(most)
+    for position in range(1, last + 1):
+        remembered.add(_record(position))
+    known = [p for p in range(1, last + 1) if remembered.find("ada", f"c{p}", "")]
+    assert most // 2 <= len(known) <= most
+    assert known[0] > most // 2
+    surely = range(last - most // 3, last + 1)
+    assert known[-len(surely) :] == list(surely)
 
 
 def test_commands_are_remembered_across_a_restart() -> None:
