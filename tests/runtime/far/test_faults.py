@@ -165,6 +165,21 @@ async def test_a_log_that_was_put_back_is_served_to_gateways_that_knew_more(
     assert isinstance(await say(town, "two"), Accepted)
 
 
+async def test_a_command_waits_while_redis_has_no_room(
+    town: Town, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it cannot keep it refuses, and makes no room by forgetting: then nothing is lost."""
+    async with member(town) as ada:
+        redis.ask("CONFIG", "SET", "maxmemory", "1")
+        waiting = asyncio.create_task(say(town, "patient"))
+        await until(lambda: any("used memory > 'maxmemory'" in said for said in caplog.messages))
+        assert not waiting.done()
+        redis.ask("CONFIG", "SET", "maxmemory", "0")
+        assert isinstance(await waiting, Accepted)
+        await ada.events(1)
+    assert texts(town) == ["patient"]
+
+
 async def test_an_answer_that_died_with_the_writer_is_given_by_the_next(town: Town) -> None:
     """Decided and durable, but never published: the gateway asks again and gets the first answer,
     which to the client is no repetition."""
