@@ -32,7 +32,7 @@ class Template(Struct, frozen=True):
 LETTERS: Mapping[str, Template] = {
     "account_suspended": Template(
         "Your account has been suspended",
-        "Your account has been suspended: {reason}. {appeal}",
+        "Your account has been suspended: {reason}. To appeal, {appeal}.",
     ),
     "already_registered": Template(
         "You have an account already",
@@ -51,7 +51,8 @@ LETTERS: Mapping[str, Template] = {
     "new_device": Template(
         "A new device has logged in",
         "Somebody has logged in to your account on a new device: {device}. If it was not "
-        "you, change your password, which ends every session.",
+        "you, end that session where you are logged in, and write to support: somebody may know "
+        "your password.",
     ),
     "otp": Template(
         "{code} is your code",

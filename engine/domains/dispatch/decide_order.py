@@ -1,6 +1,6 @@
 """Orders come, are accepted by their shop, or called off (dispatch 3)."""
 
-from engine.contract import Context, Decision, Event, Shop
+from engine.contract import Context, Decision, Event, Person, Shop
 from engine.domains.dispatch import commands as c
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.geo import between_m
@@ -72,12 +72,15 @@ def order_paid(state: Zone, command: c.OrderPaid, ctx: Context) -> Decision:
 
 
 def _approval(command: c.OrderPaid, ctx: Context) -> ShopApproval:
-    """As the order says, or else as its shop has set (FUL-10); a suspended shop must look."""
+    """As the order says, or else as its shop has set (FUL-10); a suspended shop must look, and one
+    whose owner is suspended (identity K7)."""
     if command.shop_approval is not None:
         return command.shop_approval
     shop = ctx.card(room_name("shop", command.shop))
-    takes_all = isinstance(shop, Shop) and shop.is_active and shop.auto_accept
-    return "auto" if takes_all else "required"
+    if not isinstance(shop, Shop) or not shop.is_active or not shop.auto_accept:
+        return "required"
+    owner = ctx.card(room_name("identity", shop.owner))
+    return "required" if isinstance(owner, Person) and not owner.is_active else "auto"
 
 
 def _home_of(state: Zone, command: c.OrderPaid) -> str:

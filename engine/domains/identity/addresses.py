@@ -9,6 +9,9 @@ from engine.kernel.outcome import Rejected
 
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+TRUNK_ZERO = ("+2340", "+910", "+440")
+"""A zero that is dialled within these countries is no part of the number: with it, one number would
+be two, and open two accounts (INV-2)."""
 
 
 def tidy(email: str) -> str:
@@ -28,11 +31,13 @@ def bad_email(email: str) -> Rejected | None:
 def bad_phone(phone: str, currency: str | None, ctx: Context) -> Rejected | None:
     """E.164, and in a market with a prefix of its own also that (I1)."""
     prefix = ctx.market(currency or NO_CURRENCY).phone_prefix
-    if E164.fullmatch(phone) and phone.startswith(prefix):
+    is_whole = E164.fullmatch(phone) and not phone.startswith(TRUNK_ZERO)
+    if is_whole and phone.startswith(prefix):
         return None
     return Rejected(
         PHONE_INVALID,
-        f"`phone` must be {prefix or '+'} and the rest of the number, without spaces",
+        f"`phone` must be {prefix or '+'} and the rest of the number, without spaces or a zero "
+        "before it",
         {"field": "phone", "prefix": prefix or "+"},
     )
 

@@ -127,6 +127,10 @@ def resend_otp(state: Account, command: c.ResendOtp, ctx: Context) -> Decision:
     if refusal := bad_email(email) or too_soon(state.asked.get(key, ()), ctx.now):
         return refusal
     holder = ctx.claimed_by(email_key(email))
+    if holder is None and (command.channel, command.purpose) == ("email", "login"):
+        # As if it were asked for the first time: else wrong codes, which count for an account
+        # alone, would tell that there is none (I4).
+        return start_email_login(state, c.StartEmailLogin(id=command.id, email=email), ctx)
     user = split_room(holder)[1] if holder else ""
     return [e.CodeWanted(user=user, channel=command.channel, purpose=command.purpose, asked=(key,))]
 

@@ -18,7 +18,7 @@ from engine.domains.identity.terms import (
     Purpose,
 )
 from engine.kernel.outcome import Rejected
-from engine.kernel.time import HOUR, Millis
+from engine.kernel.time import HOUR, MINUTE, SECOND, Millis
 
 
 def digits(user: str, channel: Channel, purpose: Purpose, serial: int, vault: Vault) -> str:
@@ -47,9 +47,16 @@ def too_soon(asked: Sequence[Millis], now: Millis) -> Rejected | None:
         return None
     return Rejected(
         OTP_TOO_SOON,
-        f"a code was sent not long ago; ask again after {wait_until}",
+        f"a code was sent not long ago; ask again in {in_words(wait_until - now)}",
         {"retry_at": wait_until, "retry_after_ms": wait_until - now},
     )
+
+
+def in_words(wait_ms: Millis) -> str:
+    """So long, at least, for a person to read."""
+    if wait_ms < 2 * MINUTE:
+        return f"{-(-wait_ms // SECOND)} seconds"
+    return f"{-(-wait_ms // MINUTE)} minutes"
 
 
 def unusable(state: Account, challenge: Challenge | None, now: Millis) -> Rejected | None:
@@ -61,7 +68,9 @@ def unusable(state: Account, challenge: Challenge | None, now: Millis) -> Reject
     if len(lately) >= OTP_WRONG_PER_HOUR:
         until = lately[-OTP_WRONG_PER_HOUR] + HOUR
         return Rejected(
-            OTP_LOCKED, f"too many wrong codes; try again after {until}", {"retry_at": until}
+            OTP_LOCKED,
+            f"too many wrong codes; try again in {in_words(until - now)}",
+            {"retry_at": until, "retry_after_ms": until - now},
         )
     if challenge.tries >= OTP_TRIES_MAX:
         return Rejected(OTP_LOCKED, "too many wrong tries: this code is void; ask for another")

@@ -5,7 +5,7 @@ They stand in the order in which they are asked: is it yours, is it time, then t
 
 from collections.abc import Iterable
 
-from engine.contract import Command, Context, Message, Shop, tag_of
+from engine.contract import Command, Context, Message, Person, Shop, tag_of
 from engine.domains.negotiation import codes
 from engine.domains.negotiation import commands as c
 from engine.domains.negotiation.figures import terms_room
@@ -120,13 +120,20 @@ def staff_haggle(ctx: Context) -> Rejected | None:
 def shop_closed(ctx: Context, shop: str) -> Rejected | None:
     """The shop may not sell now (N2)."""
     card = card_of(ctx, shop)
-    if card is not None and card.is_active:
+    if card is not None and card.is_active and not _is_barred(ctx, card.owner):
         return None
     return Rejected(
         codes.SHOP_INACTIVE,
         "the shop is not active; prices can be agreed when it is",
         {"shop": shop},
     )
+
+
+def _is_barred(ctx: Context, owner: str) -> bool:
+    """Suspended, or gone: nothing is sold for them (identity K7). Of whom the house knows nothing,
+    their token says enough."""
+    person = ctx.card(room_name("identity", owner))
+    return isinstance(person, Person) and not person.is_active
 
 
 def not_negotiable(product: Product | None, name: str) -> Rejected | None:

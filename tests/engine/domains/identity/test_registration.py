@@ -4,6 +4,7 @@ import pytest
 
 from engine.domains.identity import commands as c
 from engine.domains.identity import events as e
+from engine.domains.identity import otp
 from engine.domains.identity.notices import Welcomed
 from engine.domains.identity.terms import INDEX, NOBODY, person_room
 from engine.kernel.actor import SHOPKEEPER, USER, Actor
@@ -89,6 +90,7 @@ def test_no_secret_is_ever_written(house: House) -> None:
         (register(email="a b@c.d"), "EMAIL_INVALID"),
         (register(phone="08030000000"), "PHONE_INVALID"),
         (register(phone="+0123456789"), "PHONE_INVALID"),
+        (register(phone="+23408030000001"), "PHONE_INVALID"),
         (register(phone="+12025550100", currency="NGN"), "PHONE_INVALID"),
         (register(password="Short-1"), "PASSWORD_WEAK"),
         (register(password="abcdefg1"), "PASSWORD_WEAK"),
@@ -244,6 +246,23 @@ def test_a_code_is_sent_again_after_a_minute(house: House) -> None:
     house.when(GUEST, resend(email=BOB)).then_only(e.CodeWanted)
     house.when(GUEST, resend(email=BOB)).then_rejected("OTP_TOO_SOON")
     house.advance(1).when(GUEST, resend()).then(e.OtpRequested)
+
+
+def test_asking_again_for_a_login_is_asking(house: House) -> None:
+    """I4: tries are counted for every address that was sent a code, so they tell nothing."""
+    house.when(GUEST, resend(email=BOB, purpose="login")).then(e.OtpRequested, purpose="login")
+    for left in (4, 3):
+        house.when(GUEST, verify("email", wrong(house, BOB), "login", email=BOB))
+        house.then_noted(e.OtpFailed, "OTP_INVALID", tries_left=left)
+
+
+def test_whoever_must_wait_is_told_for_how_long(house: House) -> None:
+    """In words for a person; the moment is in the details."""
+    pending(house).advance(1_000)
+    house.when(GUEST, resend()).then_rejected("OTP_TOO_SOON", retry_after_ms=MINUTE - 1_000)
+    assert house.refusal is not None
+    assert house.refusal.message == "a code was sent not long ago; ask again in 59 seconds"
+    assert otp.in_words(10 * MINUTE + 1) == "11 minutes"
 
 
 def test_five_codes_an_hour_for_each_channel(house: House) -> None:

@@ -2,12 +2,14 @@
 
 import pytest
 
+from engine.contract import Person
 from engine.domains.negotiation import events as e
 from engine.domains.negotiation import terms_events as t
 from engine.domains.negotiation.figures import HAGGLING_MAX, OPENINGS_MS
 from engine.domains.negotiation.notices import AnswerReceived, OfferReceived, PriceAgreedWithShop
 from engine.kernel.actor import ADMIN, DEALER, MANAGER, SHOPKEEPER, USER, Actor
 from engine.kernel.time import DAY
+from engine.room import StepContext
 from testkit.house import House
 from tests.engine.domains.negotiation.cast import (
     ANN,
@@ -85,6 +87,22 @@ def test_only_an_active_shop(house: House) -> None:
     house.when(BOB, open_("n2")).then_rejected("SHOP_INACTIVE")
     house.when(ANN, offer(125_00)).then_rejected("SHOP_INACTIVE")
     house.when(ANN, take(135_00)).then_rejected("SHOP_INACTIVE")
+    house.when(ANN, withdraw()).then(e.NegotiationCancelled)
+
+
+def test_nothing_is_sold_for_an_owner_who_is_suspended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Identity K7: the shop is as it was, and its owner may not sell. Withdrawing is free."""
+    house.given((ANN, open_()), (ANN, offer(120_00)))
+    known = StepContext.card
+
+    def card(ctx: StepContext, room: str) -> object:
+        return Person("Kate", False) if room == "identity:kate" else known(ctx, room)
+
+    monkeypatch.setattr(StepContext, "card", card)
+    house.when(BOB, open_("n2")).then_rejected("SHOP_INACTIVE")
+    house.when(ANN, offer(125_00)).then_rejected("SHOP_INACTIVE")
     house.when(ANN, withdraw()).then(e.NegotiationCancelled)
 
 
