@@ -312,6 +312,7 @@ def test_messages_may_come_twice(shards: Shards) -> None:
         if shards.zone("z1").jobs["o1"].open:
             shards.must("z1", BEN, take(offer_of(shards, "z1", "o1", BEN)))
     assert shards.zone("z1").jobs["o1"].driver == "ben"
+    assert shards.zone("z2").drivers["ben"].state == "BUSY"
     shards.must("z1", MOD, cancel())
     shards.deliver_all()
     shards.pipe += said
