@@ -13,7 +13,7 @@ from engine.domains.custody.guards import (
     out_of_place,
     too_long,
 )
-from engine.domains.custody.state import Shipment, Step
+from engine.domains.custody.state import Shipment, Step, carriers_of
 from engine.domains.custody.terms import STEPS_MIN, Declaration
 from engine.kernel.actor import SYSTEM
 from engine.kernel.ids import split_room
@@ -100,9 +100,15 @@ def replanned(
         return names
     first = first_free(state)
     issued = plan.issue(state, steps, first, ctx)
+    before = carriers_of(tuple(step.terms for step in state.steps if step.seq >= first))
     events: list[Event] = [
         e.HandoffsReplanned(
-            first_seq=first, steps=steps, names=names, reason=reason, by=ctx.actor.user
+            first_seq=first,
+            steps=steps,
+            names=names,
+            reason=reason,
+            by=ctx.actor.user,
+            dropped=tuple(user for user in before if user not in carriers_of(steps)),
         ),
         *plan.revoked(state, "REPLANNED"),
         *issued,

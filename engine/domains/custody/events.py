@@ -285,6 +285,8 @@ class HandoffsReplanned(Event, frozen=True, tag="custody.handoffs_replanned"):
     names: dict[str, str]
     reason: str
     by: str
+    dropped: tuple[str, ...] = ()
+    """Carriers who were to take part, and are not any more."""
 
 
 class QrExpired(Event, frozen=True, tag="custody.qr_expired"):

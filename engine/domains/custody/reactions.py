@@ -96,6 +96,12 @@ def _on_return(state: Shipment, _: e.ReturnStarted) -> list[Reaction]:
     return _tell(state, "RETURNING", state.holder[1])
 
 
+def _on_replanned(state: Shipment, event: e.HandoffsReplanned) -> list[Reaction]:
+    """Whoever need not come any more; those who are to come hear of it when their step is next."""
+    update = n.ShipmentUpdate(shipment=state.shipment, status=state.status, cause="REPLANNED")
+    return [Notify(user, update) for user in event.dropped]
+
+
 def _on_code(state: Shipment, _: e.BackupCodeAccepted) -> list[Reaction]:
     return _tell(state, "DELIVERY_PENDING_PROOF")
 
@@ -190,6 +196,7 @@ _REACTIONS: Mapping[type[Event], Callable[[Shipment, Any], Iterable[Reaction]]] 
     e.ShipmentReturned: _on_returned,
     e.CustodyResolved: _on_resolved,
     e.ReturnStarted: _on_return,
+    e.HandoffsReplanned: _on_replanned,
     e.BackupCodeAccepted: _on_code,
     e.CustodyChanged: _on_changed,
     e.CustodyDisputed: _on_disputed,

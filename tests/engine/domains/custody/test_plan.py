@@ -96,6 +96,10 @@ def test_another_way_replaces_what_was_not_scanned() -> None:
         assert issued == [("s1.q4", 2), ("s1.q5", 3)]
         house.then(e.StepReady, step_seq=2)
         assert "lea" in state_of(house).carriers
+        told = house.happened(ShipmentUpdate, "user:lea")
+        assert [(update.status, update.cause) for update in told] == [("IN_CUSTODY", "REPLANNED")]
+        assert not house.happened(ShipmentUpdate, "user:tom")
+        assert not any("dropped" in data for data in house.history(TOM, ROOM))
 
 
 def test_another_way_waits_for_photos_that_are_missing() -> None:
