@@ -10,6 +10,7 @@ from engine.domains.custody import events as e
 from engine.domains.custody.notices import HandoffDue, ShipmentUpdate
 from engine.domains.custody.terms import Movement
 from engine.kernel.outside import Letter
+from engine.kernel.time import HOUR
 from engine.ledger.escrow.events import EscrowDisputed, EscrowReleased
 from engine.room import StepContext
 from testkit.house import House
@@ -90,6 +91,23 @@ def test_a_wrong_tracking_event_is_corrected_and_not_edited() -> None:
         house.when(MOD, fix).then(e.TrackingCorrected, number=2, replaced_by=3)
         house.then(e.TrackingRecorded, number=3, place_id="calais", holder="tom")
         house.when(MOD, fix).then_rejected("INVALID_TRANSITION")
+
+
+def test_what_is_put_right_was_so_when_the_wrong_statement_said() -> None:
+    """X4: at the device's time, where a scan that waited had said it."""
+    with House() as house:
+        planned(house)
+        made_at, shown = house.now, token(house, 1)
+        house.advance(HOUR).given((TOM, scan(shown, made_at)))
+        fix = c.CorrectTracking(
+            id="c",
+            shipment="s1",
+            number=1,
+            cause="incorrect_data",
+            reason="another place",
+            instead=Movement(kind="DEPARTED", place_id="abuja"),
+        )
+        house.when(MOD, fix).then(e.TrackingRecorded, number=2, happened_at=made_at)
 
 
 def test_a_correction_says_why_and_what() -> None:
