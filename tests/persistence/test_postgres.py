@@ -166,7 +166,7 @@ async def test_a_sleeping_owner_wakes_to_a_lost_lease(
         await log.append(batch(count + 1, 2 * count), 8)
     assert await second.load_mark(COMMANDS) == 7
     await second.append(batch(count + 1, 2 * count))
-    assert list(await second.read(0, 100)) == batch(1, 2 * count)
+    assert list(await second.read(0, 1_000)) == batch(1, 2 * count)
 
 
 async def test_a_dead_owner_is_waited_out(open_log: Open) -> None:
