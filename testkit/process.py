@@ -115,9 +115,9 @@ class Process:
         """SIGCONT: it goes on as if nothing had happened."""
         self._process.send_signal(signal.SIGCONT)
 
-    async def ended(self) -> int:
+    async def ended(self, within_s: float = PATIENCE_S) -> int:
         """Await its end; returns the exit code, -9 after a kill. Raises TimeoutError."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             code = await self._process.wait()
             await self.out.end()
             await self.err.end()
@@ -170,11 +170,16 @@ async def start(
     )
 
 
-async def run(*arguments: str, optimised: bool = False, under: Sequence[str] = ()) -> Finished:
-    """Run `outcry` to its end. Raises TimeoutError after PATIENCE_S."""
+async def run(
+    *arguments: str,
+    optimised: bool = False,
+    under: Sequence[str] = (),
+    within_s: float = PATIENCE_S,
+) -> Finished:
+    """Run `outcry` to its end. Raises TimeoutError."""
     process = await start(*arguments, optimised=optimised, under=under)
     try:
-        code = await process.ended()
+        code = await process.ended(within_s)
     finally:
         await process.close()
     return Finished(code, process.out.text, process.err.text)

@@ -31,6 +31,8 @@ PAGE = 1_000
 FUNDS = 10**15
 """Minor units: more than anybody can bid."""
 PATIENCE_S = 60.0
+VERIFIED_S = 600.0
+"""A long trial leaves a long log."""
 TICK_S = 0.05
 
 Hurt = Callable[[Cluster, Random], Awaitable[None]]
@@ -162,7 +164,8 @@ async def _stalls() -> AsyncIterator[list[tuple[float, float]]]:
 
 async def verified(town: Cluster) -> str:
     """What `outcry verify` finds wrong with the logs of all markets: "" if nothing."""
-    finished = await run("verify", "--postgres", town.url, "--data", str(town.data))
+    command = ("verify", "--postgres", town.url, "--data", str(town.data))
+    finished = await run(*command, within_s=VERIFIED_S)
     return "" if finished.code == 0 else finished.out + finished.err
 
 
