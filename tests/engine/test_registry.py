@@ -37,6 +37,11 @@ MATRIX = {
     c.ReportRefund: {SYSTEM},
     c.RetryRefund: {MANAGER, ADMIN},
     c.SettleRefund: {MANAGER, ADMIN},
+    c.CreatePayment: {ADMIN, SYSTEM},
+    c.ReportPayment: {SYSTEM},
+    c.ReportDifference: {ADMIN, SYSTEM},
+    c.ProviderDispute: {SYSTEM},
+    c.ReportPayout: {SYSTEM},
 }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.contract import Person
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch import notices as n
 from engine.domains.dispatch.geo import Place
@@ -10,6 +11,7 @@ from engine.kernel.actor import DRIVER, Actor
 from engine.kernel.time import HOUR
 from engine.ledger.accounts import payable
 from engine.ledger.escrow.events import EscrowRefunded, EscrowReleased, PayeeNamed
+from engine.room import StepContext
 from testkit.house import House
 from tests.engine.domains.dispatch.cast import (
     ANN,
@@ -130,6 +132,22 @@ def test_a_shop_may_take_all_orders_at_once(house: House, auto: bool) -> None:
     says = "required" if auto else "auto"
     held(house, "o2").when(HOOK, paid("o2", shop="s2", shop_approval=says)).then(e.JobCreated)
     assert bool(house.happened(e.OrderAccepted)) is not auto
+
+
+def test_a_shop_of_somebody_suspended_takes_no_order_by_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Identity K7: nobody would be there to pack it."""
+    held(_shop(house, "s2", auto=True))
+    known = StepContext.card
+
+    def card(ctx: StepContext, room: str) -> object:
+        barred = Person("Keeper", is_active=False)
+        return barred if room == f"identity:{KEEPER.user}" else known(ctx, room)
+
+    monkeypatch.setattr(StepContext, "card", card)
+    house.when(HOOK, paid(shop="s2")).then(e.JobCreated)
+    assert not house.happened(e.OrderAccepted)
 
 
 def test_a_suspended_shop_takes_no_order_by_itself(house: House) -> None:
