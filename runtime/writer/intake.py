@@ -13,6 +13,10 @@ from engine.contract import Command
 from engine.kernel.actor import Actor
 from engine.ports import AnswerTo
 
+TURN_MAX = 128
+"""Commands that are decided in one turn, some 8 ms. Answers that are durable meanwhile, and what is
+written to the log, would otherwise wait for all that came while the loop was held up."""
+
 TOGETHER_MAX = 4_096
 """Beyond so many nobody waits for the end of the turn."""
 
@@ -21,7 +25,7 @@ Asked = tuple[Command, Actor, AnswerTo, Any]
 
 
 class Intake:
-    """What has been asked in this turn."""
+    """What has been asked, and is not yet decided."""
 
     __slots__ = ("_asked", "_decide")
 
@@ -30,15 +34,22 @@ class Intake:
         self._asked: list[Asked] = []
 
     def add(self, asked: Asked) -> None:
-        """Have it decided at the end of this turn."""
+        """Have it decided at the end of this turn, or behind what came before it."""
         self._asked.append(asked)
         if len(self._asked) == 1:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self._turn)
         elif len(self._asked) >= TOGETHER_MAX:
             self.flush()
 
     def flush(self) -> None:
         """Decide now: somebody wants to see what comes of it."""
         asked, self._asked = self._asked, []
+        if asked:
+            self._decide(asked)
+
+    def _turn(self) -> None:
+        asked, self._asked = self._asked[:TURN_MAX], self._asked[TURN_MAX:]
+        if self._asked:
+            asyncio.get_running_loop().call_soon(self._turn)
         if asked:
             self._decide(asked)

@@ -110,6 +110,8 @@ async def test_listeners_hear_all_of_a_long_batch_whose_answer_was_lost(log: Fic
     log.lose_answers = 1
     for number in range(count):
         writer.submit(deposit(str(number)), ADMIN, lambda _: None)
+    # Whoever wants to see has all of it decided now, so that it is one batch.
+    writer.gate(lambda _: None, None)
     await until(lambda: len(listener.heard["ledger:NGN"]) == count)
     assert [seq for seq, _ in listener.heard["ledger:NGN"]] == list(range(1, count + 1))
     await writer.stop()
