@@ -70,7 +70,9 @@ def test_an_order_is_delivered_once(house: House) -> None:
 
 
 def test_a_job_lives_where_it_is_picked_up(house: House) -> None:
-    """Home: a pick-up outside the circle is another zone's; it is named if a neighbour has it."""
+    """Home: a pick-up outside the circle is another zone's; it is named if a neighbour has it. What
+    lies on the circle is inside."""
+    held(house, "o2").when(HOOK, paid("o2", pickup=north(20_000))).then(e.JobCreated)
     held(house).when(HOOK, paid(pickup=north(20_100))).then_rejected("ZONE_MISMATCH", zone="")
     neighbour = {"zone": "z2", "centre": north(30_000), "radius_m": 12_000}
     configure = {"type": "dispatch.configure_zone", "zone": "z1", "neighbours": [neighbour]}

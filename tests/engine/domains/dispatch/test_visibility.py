@@ -24,6 +24,8 @@ from tests.engine.domains.dispatch.cast import (
     ROOM,
     STRANGER,
     assigned,
+    at_door,
+    at_shop,
     code,
     decline,
     keep_fresh,
@@ -83,6 +85,22 @@ def test_classes_of_a_delivery(house: House) -> None:
         assert house.audience(actor, "delivery:o2") == ""
     house.given((ANN, release("o2")))
     assert house.audience(ANN, "delivery:o2") == ""
+
+
+def test_the_timeline_tells_of_each_stop(house: House) -> None:
+    """T2: each step with its state, in order; to arrive changes the state at neither end."""
+    assigned(house).given((ANN, at_shop()), (ANN, pick_up()), (ANN, at_door()))
+    house.given((ANN, code(right_code())))
+    lines = house.view(CUSTOMER, DELIVERY)["timeline"]
+    assert [(line["status"], line["note"]) for line in lines] == [
+        ("PENDING_SHOP_APPROVAL", None),
+        ("ACCEPTED_BY_SHOP", None),
+        ("DRIVER_ASSIGNED", None),
+        ("DRIVER_ASSIGNED", "ARRIVED_PICKUP"),
+        ("OUT_FOR_DELIVERY", None),
+        ("OUT_FOR_DELIVERY", "ARRIVED_DROPOFF"),
+        ("COMPLETED", None),
+    ]
 
 
 def test_a_promise_is_kept_whoever_brings_it(house: House) -> None:
