@@ -31,8 +31,10 @@ class Place(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return abs(self.lat) <= LAT_MAX and abs(self.lon) <= LON_MAX
 
 
-Point = tuple[float, float, float]
-"""A place in space: metres from the middle of the earth."""
+Metres = float
+"""A way through space. It is only compared with others: what is decided or told is whole metres."""
+Point = tuple[Metres, Metres, Metres]
+"""A place in space, from the middle of the earth."""
 
 
 def point_at(lat: int, lon: int) -> Point:
@@ -42,7 +44,7 @@ def point_at(lat: int, lon: int) -> Point:
     return (narrow * cos(east), narrow * sin(east), EARTH_M * sin(north))
 
 
-def arc_m(chord: float) -> int:
+def arc_m(chord: Metres) -> int:
     """The great circle in whole metres between two points, given the straight way through the
     earth (`math.dist`). It is reckoned once, by whoever decides; what was decided from it is logged
     with it."""
@@ -50,7 +52,7 @@ def arc_m(chord: float) -> int:
     return round(_DIAMETER * (asin(half) if half < 1 else pi / 2))
 
 
-def chord_m(metres: float) -> float:
+def chord_m(metres: Metres) -> Metres:
     """The straight way through the earth to where the great circle is so long; half around it at
     the most."""
     return _DIAMETER * sin(min(metres / _DIAMETER, pi / 2))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.contract import Context, Event
 from engine.domains.dispatch import events as e
 from engine.domains.dispatch.events import Candidate, LeftOut, LeftOutReason
-from engine.domains.dispatch.geo import Place, arc_m, between_m, chord_m, point_at
+from engine.domains.dispatch.geo import Metres, Place, arc_m, between_m, chord_m, point_at
 from engine.domains.dispatch.index import Fix
 from engine.domains.dispatch.state import Driver, Job, Zone, positions_of
 from engine.domains.dispatch.terms import (
@@ -44,8 +44,8 @@ def near(
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The nearest drivers of this zone who may be asked, and who else was looked at.
     `without_offers`: only who has no other offer."""
-    found: list[tuple[float, str]] = []
-    passed: list[tuple[float, str]] = []
+    found: list[tuple[Metres, str]] = []
+    passed: list[tuple[Metres, str]] = []
     positions, drivers, fresh_at = positions_of(ctx), state.drivers, ctx.now - FRESH_MS
     here, reach = point_at(pickup.lat, pickup.lon), chord_m(radius_m + 0.5)
     for sure_m, cells in positions.rings(pickup, radius_m):
@@ -79,7 +79,7 @@ def near(
 
 
 def _nearest(
-    drivers: Mapping[str, Driver], found: list[tuple[float, str]], cap: int
+    drivers: Mapping[str, Driver], found: list[tuple[Metres, str]], cap: int
 ) -> list[Candidate]:
     """The nearest of those who were found. More than `cap` are looked at, for many may be equally
     near (D2)."""
