@@ -62,7 +62,7 @@ async def _arrive(stage: Stage, staff: Client, postbox: Postbox, number: int) ->
     name = NAMES[number % len(NAMES)]
     email = f"{name.lower()}-{stage.new_id()}@example.com"
     # Ten digits, which nobody else has in this run or another.
-    phone = f"+234{(int(stage.run, 16) * 1_000 + number) % 10**10:010}"
+    phone = f"+2348{(int(stage.run, 16) * 1_000 + number) % 10**9:09}"
     async with stage.enter(name, "guest") as guest:
         form = {"email": email, "phone": phone, "password": PASSWORD, "display_name": name}
         await guest.must("identity.register", **form, currency=CURRENCY)
