@@ -5,8 +5,10 @@ VENV   ?= .venv
 PYTHON ?=
 ARGS   ?=
 SEED   ?=
-# One worker for each core, of which each has its own Postgres; tests of one group share a worker.
-SPREAD ?= -n auto --maxprocesses 4 --dist loadgroup
+# A worker for each core and one more, for tests wait for processes a fifth of their time. Each has
+# its own Postgres; tests of one group share a worker.
+CORES  := $(shell getconf _NPROCESSORS_ONLN)
+SPREAD ?= -n $$(($(CORES) + 1)) --maxprocesses 4 --dist loadgroup
 
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
