@@ -46,6 +46,7 @@ class PostgresConnections:
                 try:
                     yield connection
                 except BaseException:
+                    # Cut off in the middle, by a cancellation too: the server may be half-way.
                     connection.terminate()
                     self._writer = None
                     raise

@@ -55,6 +55,7 @@ class SqliteThread:
             self._disconnect()
             raise _translated(error) from error
         except BaseException:
+            # Whatever broke the work off, its transaction is not to be there for the next.
             self._disconnect()
             raise
 

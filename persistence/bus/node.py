@@ -29,7 +29,7 @@ class RedisNode:
             await connection.send_command("INFO", "cluster")
             self.is_cluster = b"cluster_enabled:1" in await connection.read_response()
         except BaseException:
-            # Whoever it was that we were sent to may be gone.
+            # Whoever it was that we were sent to may be gone. A cancellation leaves nothing open.
             self._connections = _connections(self._url)
             await leave(connection)
             raise

@@ -67,6 +67,7 @@ async def archive_log(
             await _fill(draft, log, first, last, progress)
             manifest = draft.finish(archive.market, shard, log_id, seal)
         except BaseException:
+            # By Ctrl-C, too: half of a period is no archive.
             draft.discard()
             raise
         await compare(log, archive, manifest, first)

@@ -274,6 +274,7 @@ class Duties:
             logger.warning("market %s: %s", market, problem)
             return FAILED_MS
         except Exception:
+            # A bug that one market meets does not take the others out of service.
             logger.exception("market %s cannot be brought to where it should be", market)
             return BROKEN_MS
         return 0

@@ -17,9 +17,9 @@ from engine.ledger.commands import RefundOutcome, ReportPayout, StartWithdrawal
 from engine.ports import CommandSink
 from runtime.outside.breaker import Breaker
 from runtime.outside.carrying import Carrier, Job
-from runtime.outside.http_out import Answer, HttpOut, NoAnswer, bearer
+from runtime.outside.http_out import Answer, HttpOut, bearer
 from runtime.outside.provider_calls import call, read
-from runtime.outside.refunds import Said
+from runtime.outside.refunds import Said, said_by
 from runtime.writer.house_commands import decided
 
 
@@ -78,18 +78,11 @@ class PayoutCarrier(Carrier):
         await decided(self._sink(), report, self._pause)
 
     async def _said(self, job: Job, wanted: PayOut, provider: PayoutProvider) -> Said:
-        if not self._breaker.may_try():
-            return Said("unanswered", reason=f"{self._name} has not answered for a while")
-        try:
-            if wanted.reference:
-                said = await provider.ask(wanted)
-            else:
-                said = await provider.tell(wanted, key_of(job, wanted))
-        except NoAnswer as problem:
-            self._breaker.failed()
-            return Said("unanswered", reason=f"{self._name}: {problem}")
-        self._breaker.worked()
-        return said
+        if wanted.reference:
+            asked = provider.ask(wanted)
+        else:
+            asked = provider.tell(wanted, key_of(job, wanted))
+        return await said_by(self._name, self._breaker, asked)
 
 
 def key_of(job: Job, wanted: PayOut) -> str:

@@ -6,8 +6,8 @@ question to a provider, and its answer is told to the ledger, whatever it is.
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -76,19 +76,25 @@ class RefundCarrier(Carrier):
         provider = self._providers.get(wanted.provider)
         if provider is None:
             return Said("refused", reason=f"no key of {wanted.provider} is configured")
-        breaker = self._breakers[wanted.provider]
-        if not breaker.may_try():
-            return Said("unanswered", reason=f"{wanted.provider} has not answered for a while")
-        try:
-            if wanted.reference:
-                said = await provider.ask(wanted)
-            else:
-                said = await provider.tell(wanted, key_of(job, wanted))
-        except NoAnswer as problem:
-            breaker.failed()
-            return Said("unanswered", reason=f"{wanted.provider}: {problem}")
-        breaker.worked()
-        return said
+        if wanted.reference:
+            asked = provider.ask(wanted)
+        else:
+            asked = provider.tell(wanted, key_of(job, wanted))
+        return await said_by(wanted.provider, self._breakers[wanted.provider], asked)
+
+
+async def said_by(name: str, breaker: Breaker, asked: Coroutine[Any, Any, Said]) -> Said:
+    """What a provider says; `unanswered` if it says nothing, or is left alone for a while."""
+    if not breaker.may_try():
+        asked.close()
+        return Said("unanswered", reason=f"{name} has not answered for a while")
+    try:
+        said = await asked
+    except NoAnswer as problem:
+        breaker.failed()
+        return Said("unanswered", reason=f"{name}: {problem}")
+    breaker.worked()
+    return said
 
 
 def key_of(job: Job, wanted: PayBack) -> str:
